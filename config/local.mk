@@ -1,0 +1,1 @@
+# config: what this folder adds to the build.

@@ -1,0 +1,10 @@
+libtidemark_a_SOURCES += \
+	daemon/base/arena.c daemon/base/arena.h \
+	daemon/base/buf.c daemon/base/buf.h \
+	daemon/base/crc32c.c daemon/base/crc32c.h \
+	daemon/base/diag.c daemon/base/diag.h \
+	daemon/base/err.c daemon/base/err.h \
+	daemon/base/hash.c daemon/base/hash.h \
+	daemon/base/limits.h \
+	daemon/base/mem.c daemon/base/mem.h \
+	daemon/base/slice.h

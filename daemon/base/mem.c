@@ -1,0 +1,54 @@
+/* mem: see mem.h. */
+#include "daemon/base/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *checked(void *memory, size_t bytes) {
+  if (memory != NULL) return memory;
+  fprintf(stderr,
+          "tidemark: the system refused %zu bytes of memory; lower memory.max or give the service "
+          "more\n",
+          bytes);
+  abort();
+}
+
+void *mem_alloc(size_t bytes) {
+  return checked(malloc(bytes > 0 ? bytes : 1), bytes);
+}
+
+void *mem_zalloc(size_t bytes) {
+  return checked(calloc(1, bytes > 0 ? bytes : 1), bytes);
+}
+
+void *mem_realloc(void *old, size_t bytes) {
+  return checked(realloc(old, bytes > 0 ? bytes : 1), bytes);
+}
+
+char *mem_strndup(const char *text, size_t len) {
+  char *copy = mem_alloc(len + 1);
+  if (len > 0) memcpy(copy, text, len);
+  copy[len] = '\0';
+  return copy;
+}
+
+char *mem_strdup(const char *text) {
+  return mem_strndup(text, strlen(text));
+}
+
+char *mem_printf(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char *text = NULL;
+  int len = vasprintf(&text, format, args);
+  va_end(args);
+  return len < 0 ? checked(NULL, 0) : text;
+}
+
+void array_grow(void **items, size_t *cap, size_t count, size_t item_bytes) {
+  if (count < *cap) return;
+  *cap = *cap < 8 ? 8 : *cap * 2;
+  *items = mem_realloc(*items, *cap * item_bytes);
+}

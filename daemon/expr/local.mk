@@ -1,0 +1,1 @@
+# daemon/expr: sources are added to libtidemark_a_SOURCES here.

@@ -1,0 +1,1 @@
+# daemon/flow: sources are added to libtidemark_a_SOURCES here.

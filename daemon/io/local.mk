@@ -1,0 +1,1 @@
+# daemon/io: sources are added to libtidemark_a_SOURCES here.

@@ -1,0 +1,1 @@
+# daemon: what this folder adds to the build.

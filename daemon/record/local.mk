@@ -1,0 +1,1 @@
+# daemon/record: sources are added to libtidemark_a_SOURCES here.

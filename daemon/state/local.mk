@@ -1,0 +1,1 @@
+# daemon/state: sources are added to libtidemark_a_SOURCES here.

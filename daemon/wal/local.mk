@@ -1,0 +1,1 @@
+# daemon/wal: sources are added to libtidemark_a_SOURCES here.

@@ -1,0 +1,1 @@
+# sinks: what this folder adds to the build.

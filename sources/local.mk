@@ -1,0 +1,1 @@
+# sources: what this folder adds to the build.

@@ -1,0 +1,1 @@
+# tests/bench: what this folder adds to the build.

@@ -1,0 +1,1 @@
+# tests: what this folder adds to the build.

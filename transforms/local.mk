@@ -1,0 +1,1 @@
+# transforms: what this folder adds to the build.
