@@ -9,6 +9,7 @@
 #include "daemon/base/arena.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/slice.h"
+#include "daemon/record/number.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -100,11 +101,5 @@ struct value value_copy(struct arena *arena, const struct value *v);
 /* Exact storage (state, snapshots): every type and flag comes back as it was. */
 void value_put_binary(struct buf *buf, const struct value *v);
 int value_get_binary(struct slice bytes, size_t *at, struct value *v); /* data points into bytes */
-
-/* Bytes of two helpers that others need too: the shortest text of a double that reads back the
- * same ("1e+300" style as in JSON; integral doubles below 1e15 as "3.0"), and an int64. `to` has
- * room for 32; returns the length. (record/number.cc) */
-size_t number_put_double(char *to, double d);
-size_t number_put_int(char *to, int64_t i);
 
 #endif
