@@ -14,6 +14,7 @@ struct batch *batch_new(const struct rowset *rowset, uint32_t n_rows) {
   arena_init(&batch->arena, BATCH_ARENA_BYTES);
   batch->rowset = rowset;
   batch->n_rows = n_rows;
+  if (rowset->n_slots == 0) return batch;
   batch->slots = arena_zalloc(&batch->arena, rowset->n_slots * sizeof *batch->slots);
   return batch;
 }
