@@ -16,6 +16,7 @@
 #include "daemon/record/schema.h"
 #include "daemon/record/value.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct batch {
@@ -34,6 +35,7 @@ struct batch {
   /* Of merged rows, which have different origins: one per row, or NULL. */
   const struct batch **origins;
   uint32_t *origin_rows;
+  bool adopted; /* somebody will free it (flow) */
 };
 
 /* Allocates the batch itself (batch_free() ends it) and its slots array, not the columns. */
