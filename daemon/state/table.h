@@ -38,8 +38,10 @@ uint64_t table_hash(const struct table *table, const void *value);
 void *table_first(const struct table *table);
 void *table_next(const struct table *table, const void *value);
 
-/* Hints that these hashes will be looked up soon. */
+/* Hints that this hash will be looked up soon: first the index is fetched; when that has had time
+ * to arrive, the entry. */
 void table_prefetch(const struct table *table, uint64_t hash);
+void table_prefetch_entry(const struct table *table, uint64_t hash);
 
 /* Memory for parts of a value that vary in size (text, sets), counted in the table's account. */
 void *table_alloc(struct table *table, size_t bytes);
