@@ -69,7 +69,7 @@ const char *wal_stall(const struct wal *wal);
 /* -1 and err when the log can write no more (I/O error at sync: the state of the disk is unknown).
  */
 int wal_failed(const struct wal *wal, struct err *err);
-/* Nothing before lsn will be read again: whole segments before it are zeroed and used again. */
+/* Nothing before lsn will be read again: whole segments before it are used again (wal_format.h). */
 void wal_trim(struct wal *wal, uint64_t lsn);
 
 /* Reads from the record at lsn (0: the oldest) to the end found by wal_open(). */
@@ -79,7 +79,8 @@ int wal_reader_next(struct wal_reader *reader, struct wal_record *record, struct
 void wal_reader_close(struct wal_reader *reader); /* NULL is fine */
 
 struct wal_figures { /* for verify, metrics and the benchmark */
-  uint64_t segments, spare_segments, records, bytes;
+  uint64_t segments, spare_segments;
+  uint64_t records, bytes; /* found at opening and appended since; bytes with headers */
   uint64_t syncs, sync_us_total, sync_us_max;
   uint64_t torn_tail_bytes; /* cut at opening */
 };
