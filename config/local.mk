@@ -1,1 +1,16 @@
 # config: what this folder adds to the build.
+libtidemark_a_SOURCES += \
+	config/build.h \
+	config/check.c \
+	config/component.c \
+	config/errors.c config/errors.h \
+	config/load.c \
+	config/nearest.c \
+	config/node.c config/node.h \
+	config/option.c config/option.h \
+	config/parse.c \
+	config/pipeline.c config/pipeline.h \
+	config/place.c config/place.h \
+	config/substitute.c config/substitute.h \
+	config/value.c config/value.h \
+	config/yaml_error.c config/yaml_error.h

@@ -14,6 +14,8 @@ struct node {
   struct place place; /* of its first character */
   struct slice text;  /* NODE_SCALAR: after substitution; NUL-terminated too */
   bool quoted;        /* the scalar stood in quotes or is a block: never null, bool or number */
+  bool substituted;   /* held ${...}: may be a bool or a number, never null */
+  bool refused;       /* an error about it has been added: more would only repeat it */
   bool secret;        /* holds something from ${file:...} or an option marked secret */
   uint32_t text_column_offset; /* of the text's first byte behind place.column: 1 for quoted ones */
   bool exact; /* byte i of text stands at place.column + text_column_offset + i of the same line */

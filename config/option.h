@@ -59,8 +59,7 @@ struct option {
   bool required;
   bool secret;
   const char *fallback; /* default as it would be written; NULL: zero/absent */
-  int64_t min,
-      max; /* INT, SIZE, DURATION, DOUBLE, when min < max or max > 0 (max 0: no upper bound) */
+  int64_t min, max;     /* INT, SIZE, DURATION, DOUBLE. Both 0: no bounds; max 0: no upper bound */
   const char *const *names;   /* ENUM: ends with NULL */
   const struct option *group; /* GROUP */
   const char *text;           /* one line, for people */
@@ -81,6 +80,10 @@ void options_read_all(const struct option_target *targets, size_t n_targets, con
 
 /* "64MiB" -> bytes. -1: not a size. Durations are time_parse_duration() of daemon/record/time.h. */
 int option_parse_size(struct slice text, uint64_t *bytes);
+
+/* The other way round, in the largest unit that is exact: "64MiB". */
+struct buf;
+void option_put_size(struct buf *out, uint64_t bytes);
 
 /* For the reference: "duration", "size", "text", ... */
 const char *option_type_name(enum option_type type);
