@@ -137,7 +137,7 @@ static const char *read_decimal(const char *p, const char *end, struct decimal *
   *decimal = (struct decimal){0};
   bool has_whole = p < end && is_digit(*p);
   if (has_whole && (p = read_whole(p, end, &decimal->whole)) == NULL) return NULL;
-  if (p == end || (*p != '.' && *p != ',')) return has_whole ? p : NULL;
+  if (p == end || *p != '.') return has_whole ? p : NULL;
   const char *start = ++p;
   int64_t digits = 0, scale = 1;
   for (; p < end && is_digit(*p); p++) {
@@ -171,7 +171,7 @@ static const char *read_clock(const char *p, const char *end, int sign, int64_t 
   part.whole = minutes;
   if (add(sum, sign, &part, TIME_MINUTE_US) < 0) return NULL;
   if (p < end && *p == ':') {
-    if ((p = read_decimal(p + 1, end, &part)) == NULL || part.whole > 59) return NULL;
+    if ((p = read_decimal(p + 1, end, &part)) == NULL || part.whole > 60) return NULL;
     if (add(sum, sign, &part, TIME_SECOND_US) < 0) return NULL;
   }
   return p;
@@ -245,7 +245,6 @@ int time_parse_interval(struct slice text, int64_t *us) {
       if (unit == NULL && (name.len > 0 || p < end)) return -1;
       if (add(&sum, sign, &number, unit != NULL ? unit->us : TIME_SECOND_US) < 0) return -1;
     }
-    if (p < end && *p == ',') return -1;
     p = skip_blanks(p, end);
   }
   if (!any || (ago && __builtin_sub_overflow(INT64_C(0), sum, &sum))) return -1;

@@ -316,6 +316,7 @@ static void intervals_are_read(void **state) {
       {"2 weeks 3 days", 1468800000000},
       {"1 DAY", 86400000000},
       {"0.1 ms", 100},
+      {"1:00:60", 3660000000},
       {" 1 day ", 86400000000},
   };
   for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -323,11 +324,29 @@ static void intervals_are_read(void **state) {
     if (time_parse_interval(slice_of(good[i].text), &us) < 0) fail_msg("%s", good[i].text);
     if (us != good[i].us) fail_msg("%s gives %lld", good[i].text, (long long)us);
   }
-  static const char *const bad[] = {
-      "",        " ",   "minutes", "1 month", "1 year",  "P1Y",          "P1M",
-      "P",       "PT",  "P1DT",    "PT1",     "PTM",     "5 foo",        "5 6",
-      "1 day x", "ago", "-",       "1:99",    "1:00:60", "1 ago 2 days", "99999999999 weeks",
-      "1:2:3:4"};
+  static const char *const bad[] = {"",
+                                    " ",
+                                    "minutes",
+                                    "1 month",
+                                    "1 year",
+                                    "P1Y",
+                                    "P1M",
+                                    "P",
+                                    "PT",
+                                    "P1DT",
+                                    "PT1",
+                                    "PTM",
+                                    "5 foo",
+                                    "5 6",
+                                    "1 day x",
+                                    "ago",
+                                    "-",
+                                    "1:99",
+                                    "1,5 days",
+                                    "1:00:61",
+                                    "1 ago 2 days",
+                                    "99999999999 weeks",
+                                    "1:2:3:4"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     int64_t us;
     if (time_parse_interval(slice_of(bad[i]), &us) == 0) fail_msg("%s is taken", bad[i]);
