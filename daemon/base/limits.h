@@ -12,6 +12,7 @@ enum {
   LIMIT_YAML_SCALAR_BYTES = 1024 * 1024,    /* one scalar of a configuration */
   LIMIT_YAML_FILE_BYTES = 16 * 1024 * 1024, /* one file of a configuration */
   LIMIT_REGEX_MATCHES = 1000000,            /* PCRE2 match limit */
+  LIMIT_TEXT_BYTES = 16 * 1024 * 1024,      /* a text made by one call of a function */
   LIMIT_WORKERS = 256,
   LIMIT_SHARDS = 4096,
   LIMIT_COMPONENTS = 1000, /* of one pipeline */

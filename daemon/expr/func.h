@@ -1,7 +1,7 @@
 /* func: the table of scalar functions. One row per function and arity; from it come the check of
  * calls, the evaluation, `tidemark list functions` and the reference. Functions live in
- * func_string.c, func_numeric.c, func_time.c, func_json.c, each with a table of its own that
- * func.c joins. Operators and special forms (case, coalesce, cast ...) are expr's own. */
+ * the func_*.c, each with a table of its own that func.c joins. Operators and special forms (case,
+ * coalesce, cast ...) are expr's own. */
 #ifndef TIDEMARK_EXPR_FUNC_H
 #define TIDEMARK_EXPR_FUNC_H
 
@@ -54,6 +54,9 @@ struct func {
 
 /* The table of one file; ends with a row whose name is NULL. */
 extern const struct func func_string_table[];
+extern const struct func func_text_table[];
+extern const struct func func_regex_table[];
+extern const struct func func_digest_table[];
 extern const struct func func_numeric_table[];
 extern const struct func func_time_table[];
 extern const struct func func_json_table[];

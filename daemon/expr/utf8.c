@@ -1,0 +1,84 @@
+/* utf8: see utf8.h. Decoding follows the table of well-formed sequences in the Unicode standard
+ * (3-7): no surrogates, nothing longer than needed, nothing above U+10FFFF. */
+#include "daemon/expr/utf8.h"
+
+#include "daemon/expr/case_table.h"
+
+int32_t utf8_decode(struct slice text, size_t *at) {
+  const unsigned char *p = (const unsigned char *)text.data + *at;
+  size_t left = text.len - *at;
+  unsigned first = p[0], len;
+  (*at)++;
+  if (first < 0x80) return (int32_t)first;
+  uint32_t c, least;
+  if (first >= 0xc2 && first <= 0xdf) {
+    len = 2, c = first & 0x1f, least = 0x80;
+  } else if ((first & 0xf0) == 0xe0) {
+    len = 3, c = first & 0x0f, least = 0x800;
+  } else if (first >= 0xf0 && first <= 0xf4) {
+    len = 4, c = first & 0x07, least = 0x10000;
+  } else {
+    return -1;
+  }
+  if (left < len) return -1;
+  for (unsigned i = 1; i < len; i++) {
+    if ((p[i] & 0xc0) != 0x80) return -1;
+    c = c << 6 | (p[i] & 0x3f);
+  }
+  if (c < least || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return -1;
+  *at += len - 1;
+  return (int32_t)c;
+}
+
+bool utf8_valid(struct slice text) {
+  for (size_t at = 0; at < text.len;)
+    if (utf8_decode(text, &at) < 0) return false;
+  return true;
+}
+
+size_t utf8_encode(char *to, uint32_t c) {
+  if (c < 0x80) {
+    to[0] = (char)c;
+    return 1;
+  }
+  if (c < 0x800) {
+    to[0] = (char)(0xc0 | c >> 6);
+    to[1] = (char)(0x80 | (c & 0x3f));
+    return 2;
+  }
+  if (c < 0x10000) {
+    to[0] = (char)(0xe0 | c >> 12);
+    to[1] = (char)(0x80 | (c >> 6 & 0x3f));
+    to[2] = (char)(0x80 | (c & 0x3f));
+    return 3;
+  }
+  to[0] = (char)(0xf0 | c >> 18);
+  to[1] = (char)(0x80 | (c >> 12 & 0x3f));
+  to[2] = (char)(0x80 | (c >> 6 & 0x3f));
+  to[3] = (char)(0x80 | (c & 0x3f));
+  return 4;
+}
+
+static uint32_t map(uint32_t c, const struct case_range *ranges, size_t n) {
+  size_t low = 0, high = n; /* the first range that does not end before c */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (ranges[middle].last < c)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  if (low == n || c < ranges[low].first || (c - ranges[low].first) % ranges[low].step != 0)
+    return c;
+  return (uint32_t)((int32_t)c + ranges[low].delta);
+}
+
+uint32_t utf8_lower(uint32_t c) {
+  if (c < 0x80) return c >= 'A' && c <= 'Z' ? c + 32 : c;
+  return map(c, case_lower, sizeof case_lower / sizeof *case_lower);
+}
+
+uint32_t utf8_upper(uint32_t c) {
+  if (c < 0x80) return c >= 'a' && c <= 'z' ? c - 32 : c;
+  return map(c, case_upper, sizeof case_upper / sizeof *case_upper);
+}
