@@ -48,8 +48,9 @@
  * 15 is zero, the entry ends within the segment, and its synced LSN is not behind its own position.
  * An entry is valid if and only if its header is valid and the body checksum is right. The header
  * checksum covers where and for which log the entry was written: what an older use of the file
- * left behind, or another log, is never valid. Therefore a segment that is used again is not
- * zeroed, which would write every byte of the log twice; its blocks are allocated already, and
+ * left behind, or another log, is never valid; nor can the data of a record be made up to look like
+ * an entry, because nobody knows the log id beforehand. Therefore a segment that is used again is
+ * not zeroed, which would write every byte of the log twice; its blocks are allocated already, and
  * that is what makes syncing it cheap. A new segment is written full of zeros for the same end.
  *
  * A seal ends its segment, the log goes on at offset 4096 of the next. Where less than 24 bytes are

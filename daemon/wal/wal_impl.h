@@ -41,7 +41,7 @@ struct wal {
   struct wal_groups queue; /* appended, not yet given to the writer */
   struct wal_groups hand;  /* given to it and not yet written */
   struct wal_group *idle;  /* one kept for its memory, or NULL */
-  bool sync_now;
+  bool sync_now, groups_were_last;
   int64_t last_write_us; /* when the last groups were given to the writer */
   int64_t retry_groups_us, retry_housekeeping_us; /* not before; 0: at once */
   char *stall, *failure;                          /* NULL: none */

@@ -2,8 +2,9 @@
  *
  * wal_append() copies into the last group of `queue`. schedule() decides what the log's thread does
  * next: when groups are due, all of them go over to `hand` and are written in order by one job;
- * else, one small step of housekeeping (segments made ready ahead, trimmed ones retired). One job
- * is under way at a time, its answer comes back in work_done(), which schedules again.
+ * between two such jobs, and when none is due, one small step of housekeeping (segments made ready
+ * ahead, trimmed ones retired). One job is under way at a time, its answer comes back in
+ * work_done(), which schedules again.
  *
  * What must stay true: entries get their places in the order of appending and groups are written in
  * that order, each synced before the next is begun (the reader's proof of damage rests on it). A
@@ -128,23 +129,26 @@ static void schedule(struct wal *wal) {
   if (wal->work != WAL_WORK_NONE || wal->failure != NULL) return;
   int64_t now_us = clock_mono_us(wal->io->clock);
   int64_t next_us = INT64_MAX;
+  enum wal_work work = housekeeping(wal);
+  bool may_keep = work != WAL_WORK_NONE && wal->retry_housekeeping_us <= now_us;
   if (wal->queue.first != NULL || wal->hand.first != NULL) {
     next_us = groups_due_us(wal);
-    if (next_us <= now_us) {
+    /* In turns: else a busy log would run out of segments and wait for a whole one to be made. */
+    if (next_us <= now_us && !(may_keep && wal->groups_were_last)) {
       hand_over(wal);
       wal->last_write_us = now_us;
+      wal->groups_were_last = true;
       work_start(wal, WAL_WORK_GROUPS);
       return;
     }
   }
-  enum wal_work work = housekeeping(wal);
-  if (work != WAL_WORK_NONE) {
-    if (wal->retry_housekeeping_us <= now_us) {
-      work_start(wal, work);
-      return;
-    }
-    if (wal->retry_housekeeping_us < next_us) next_us = wal->retry_housekeeping_us;
+  if (may_keep) {
+    wal->groups_were_last = false;
+    work_start(wal, work);
+    return;
   }
+  if (work != WAL_WORK_NONE && wal->retry_housekeeping_us < next_us)
+    next_us = wal->retry_housekeeping_us;
   if (next_us != INT64_MAX) loop_timer_arm(wal->timer, next_us - now_us);
 }
 
