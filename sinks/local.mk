@@ -1,1 +1,9 @@
 # sinks: what this folder adds to the build.
+libtidemark_a_SOURCES += \
+	sinks/blackhole.c \
+	sinks/file/file.c \
+	sinks/file/intents.c sinks/file/intents.h \
+	sinks/file/outputs.c sinks/file/outputs.h \
+	sinks/file/path_template.c sinks/file/path_template.h \
+	sinks/sinks.def sinks/sinks.h \
+	sinks/stdout.c

@@ -1,1 +1,8 @@
 # sources: what this folder adds to the build.
+libtidemark_a_SOURCES += \
+	sources/file/file.c sources/file/file.h \
+	sources/file/file_list.c \
+	sources/file/file_read.c \
+	sources/file/gzip.c sources/file/gzip.h \
+	sources/lines.c sources/lines.h \
+	sources/sources.def sources/sources.h

@@ -1,6 +1,7 @@
 libtidemark_a_SOURCES += \
 	daemon/base/arena.c daemon/base/arena.h \
 	daemon/base/buf.c daemon/base/buf.h \
+	daemon/base/bytes.h \
 	daemon/base/crc32c.c daemon/base/crc32c.h \
 	daemon/base/diag.c daemon/base/diag.h \
 	daemon/base/err.c daemon/base/err.h \
