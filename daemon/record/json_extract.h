@@ -1,9 +1,9 @@
 /* json_extract: a block of lines in, columns of the wanted paths out. The only place that knows
- * which engine parses JSON (simdjson today, in json_extract.cc); a faster engine comes in behind
+ * how JSON is parsed (simdjson finds the tokens, json_scan.cc); a faster engine comes in behind
  * this same call.
  *
  * A line is broken, whatever engine runs, by rules on its own bytes and the plan alone (see
- * json_extract.cc for the list). */
+ * json_extract.c for the list). */
 #ifndef TIDEMARK_RECORD_JSON_EXTRACT_H
 #define TIDEMARK_RECORD_JSON_EXTRACT_H
 

@@ -8,45 +8,48 @@ static bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/* A JSON number's parts. The digits are also gathered as one integer, as far as 19 go. */
+/* A JSON number's parts. The digits are also gathered as one integer, exact while there are at most
+ * 19 of them. */
 struct number_scan {
-  const char *end;
-  uint64_t digits; /* of integer and fraction together, leading zeros not counted */
-  int n_digits;    /* how many went into it */
-  int fraction;    /* of them behind the point */
+  uint64_t digits;    /* of integer and fraction together */
+  ptrdiff_t n_digits; /* leading zeros counted */
+  ptrdiff_t fraction; /* of them behind the point */
   bool negative, integral, exponent;
 };
 
+static inline const char *scan_digits(const char *at, const char *end, uint64_t *digits) {
+  uint64_t sum = *digits;
+  for (; at < end && is_digit(*at); at++) sum = sum * 10 + (uint64_t)(*at - '0');
+  *digits = sum;
+  return at;
+}
+
 static bool scan_number(const char *at, const char *end, struct number_scan *scan) {
-  *scan = (struct number_scan){0};
-  scan->integral = true;
+  *scan = (struct number_scan){.integral = true};
   if (at < end && *at == '-') {
     scan->negative = true;
     at++;
   }
   const char *first = at;
-  for (; at < end && is_digit(*at); at++) {
-    scan->digits = scan->digits * 10 + (uint64_t)(*at - '0');
-    if (scan->n_digits > 0 || *at != '0') scan->n_digits++;
-  }
+  at = scan_digits(at, end, &scan->digits);
+  scan->n_digits = at - first;
   if (at == first || (*first == '0' && at - first > 1)) return false;
-  if (at < end && *at == '.') {
-    scan->integral = false;
+  if (at == end) return true;
+  scan->integral = false;
+  if (*at == '.') {
     first = ++at;
-    for (; at < end && is_digit(*at); at++) {
-      scan->digits = scan->digits * 10 + (uint64_t)(*at - '0');
-      if (scan->n_digits > 0 || *at != '0') scan->n_digits++;
-    }
+    at = scan_digits(at, end, &scan->digits);
     if (at == first) return false;
-    scan->fraction = at - first > 1000 ? 1000 : (int)(at - first);
+    scan->fraction = at - first;
+    scan->n_digits += scan->fraction;
   }
   if (at < end && (*at == 'e' || *at == 'E')) {
-    scan->integral = false;
+    uint64_t ignored = 0;
     scan->exponent = true;
     at++;
     if (at < end && (*at == '-' || *at == '+')) at++;
     first = at;
-    while (at < end && is_digit(*at)) at++;
+    at = scan_digits(at, end, &ignored);
     if (at == first) return false;
   }
   return at == end;

@@ -1,6 +1,26 @@
 /* json_scalar: see json_scalar.h. Numbers are in json_number.c. */
 #include "daemon/record/json_scalar.h"
 
+size_t json_clean_run(struct slice text, size_t at) {
+  const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+  size_t from = at;
+  /* Eight bytes at a time. Each term is the usual "has a zero byte" of the bytes, xor-ed so that
+   * the one looked for is 0; its lowest bit that is set is right, those above may not be. */
+  for (uint64_t w; text.len - at >= 8; at += 8) {
+    memcpy(&w, text.data + at, 8);
+    if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) w = __builtin_bswap64(w);
+    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\';
+    uint64_t found =
+        (((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((w - ones * 0x20) & ~w)) & tops;
+    if (found != 0) return at + (size_t)__builtin_ctzll(found) / 8 - from;
+  }
+  for (; at < text.len; at++) {
+    unsigned char c = (unsigned char)text.data[at];
+    if (c < 0x20 || c == '"' || c == '\\') break;
+  }
+  return at - from;
+}
+
 enum number_result json_bare(struct slice text, struct value *value) {
   if (text.len == 0) return NUMBER_NOT;
   switch (text.data[0]) {

@@ -27,6 +27,9 @@ int json_string(struct slice inside, struct arena *arena, struct value *value);
 /* Only whether the escapes are of the grammar (there, half a pair is allowed). */
 bool json_string_valid(struct slice inside);
 
+/* How many bytes from `at` on stand in a JSON string as they are: not '"', '\\', below 0x20. */
+size_t json_clean_run(struct slice text, size_t at);
+
 /* Valid UTF-8 (RFC 3629: no overlong forms, no surrogates). */
 bool json_utf8_valid(struct slice text);
 

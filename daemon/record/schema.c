@@ -146,6 +146,7 @@ const struct field *schema_find(const struct schema *schema, struct slice name) 
 
 void schema_set(struct schema *schema, struct slice name, uint32_t slot) {
   struct arena *arena = schema->rowset->arena;
+  if (schema->open) schema->rowset->whole = true;
   size_t dropped = find_dropped(schema, name);
   if (dropped < schema->n_dropped) {
     schema->n_dropped--;
@@ -164,6 +165,7 @@ void schema_set(struct schema *schema, struct slice name, uint32_t slot) {
 
 void schema_drop(struct schema *schema, struct slice name) {
   struct arena *arena = schema->rowset->arena;
+  if (schema->open) schema->rowset->whole = true;
   struct field *field = (struct field *)schema_find(schema, name);
   if (field != NULL) {
     schema->n_fields--;

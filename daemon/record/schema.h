@@ -81,7 +81,8 @@ struct schema {
 
 struct schema *schema_new(struct rowset *rowset, bool open);
 struct schema *schema_copy(const struct schema *schema);
-/* Adds or replaces a top-level field (a name that was dropped before may come back). */
+/* Adds or replaces a top-level field (a name that was dropped before may come back). Of an open
+ * schema this and schema_drop() set rowset->whole. */
 void schema_set(struct schema *schema, struct slice name, uint32_t slot);
 void schema_drop(struct schema *schema, struct slice name);
 /* True when records go out as their original bytes. */
@@ -90,7 +91,9 @@ const struct field *schema_find(const struct schema *schema, struct slice name);
 
 /* What a path means in this schema. Found in `fields` or the original: *slot, *type, and *n_used
  * steps of the path are covered by the slot (the rest is to be looked up inside its JSON value at
- * run time; for decoded slots all steps are used). -1: a closed schema has no such field. */
+ * run time; for decoded slots all steps are used). -1: a closed schema has no such field, or it was
+ * dropped.
+ */
 int schema_resolve(struct schema *schema, const struct path *path, uint32_t *slot,
                    enum value_type *type, uint32_t *n_used);
 

@@ -92,6 +92,7 @@ static void names_of_a_schema(void **state) {
   struct path p_user = {user, 1}, p_x = {x_y, 3}, p_user_y = {user_y, 3}, p_gone = {gone, 2};
   struct schema *schema = schema_new(rowset, true);
   assert_true(schema_untouched(schema));
+  assert_false(rowset->whole);
 
   /* A computed field: the rest of the path is looked up in its value. */
   schema_set(schema, slice_of("x"), computed);
@@ -100,6 +101,7 @@ static void names_of_a_schema(void **state) {
   assert_int_equal(type, VALUE_JSON);
   assert_int_equal(n_used, 1);
   assert_false(schema_untouched(schema));
+  assert_true(rowset->whole);
 
   /* A renamed original field: all of the path is decoded. */
   assert_int_equal(schema_resolve(schema, &p_user, &decoded, &type, &n_used), 0);
