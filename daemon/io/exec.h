@@ -43,7 +43,8 @@ void pool_free(struct pool *pool); /* NULL is fine */
 
 /* Runs fn(arg, err) in a copy of this process as it is at this moment; changes fn makes to memory
  * are not seen here, what it does to disk is. fn must not use the loop, exec or pool. The caller
- * sees to it that no other thread is changing what fn reads. */
+ * sees to it that no other thread is changing what fn reads, and the calling thread lives at least
+ * as long as the copy: the system kills the copy with it, so that none outlives the program. */
 int frozen_start(struct threads *threads, int (*fn)(void *arg, struct err *err), void *arg,
                  struct frozen **frozen, struct err *err);
 /* Waits for it, on an exec thread, and frees it: fn's result and err. A copy that was killed is an

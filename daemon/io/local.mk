@@ -1,1 +1,22 @@
 # daemon/io: sources are added to libtidemark_a_SOURCES here.
+libtidemark_a_SOURCES += \
+	daemon/io/address.c daemon/io/address.h \
+	daemon/io/clock.c daemon/io/clock.h \
+	daemon/io/clock_real.c \
+	daemon/io/disk.c daemon/io/disk.h \
+	daemon/io/disk_real.c \
+	daemon/io/exec.c daemon/io/exec.h \
+	daemon/io/exec_real.c \
+	daemon/io/fifo.c daemon/io/fifo.h \
+	daemon/io/frozen_real.c \
+	daemon/io/io.h \
+	daemon/io/io_real.c \
+	daemon/io/io_sim.h \
+	daemon/io/loop.c daemon/io/loop.h \
+	daemon/io/loop_real.c daemon/io/loop_real.h \
+	daemon/io/names.c daemon/io/names.h \
+	daemon/io/net.c daemon/io/net.h \
+	daemon/io/net_real.c \
+	daemon/io/pool_real.c \
+	daemon/io/random.c daemon/io/random.h \
+	daemon/io/thread.h

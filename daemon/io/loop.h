@@ -23,6 +23,8 @@ int loop_wait(struct loop *loop, int64_t timeout_us, struct err *err);
 
 /* Runs fn(arg) in a coming loop_wait(), in order of posting. Any thread. Ends a wait. */
 void loop_post(struct loop *loop, loop_fn *fn, void *arg);
+/* Drops what was posted with this fn and arg and has not run yet. On the loop's thread. */
+void loop_unpost(struct loop *loop, loop_fn *fn, void *arg);
 /* Ends a wait. Any thread, any number of times. */
 void loop_wake(struct loop *loop);
 
@@ -52,6 +54,7 @@ int loop_stdout_write(struct loop *loop, const void *data, size_t len, struct er
 struct loop_ops {
   int (*wait)(struct loop *, int64_t, struct err *);
   void (*post)(struct loop *, loop_fn *, void *);
+  void (*unpost)(struct loop *, loop_fn *, void *);
   void (*wake)(struct loop *);
   struct loop_timer *(*timer_new)(struct loop *, loop_fn *, void *);
   void (*timer_arm)(struct loop_timer *, int64_t);
@@ -75,7 +78,8 @@ struct loop_stream {
   struct loop *loop;
 };
 
-struct loop *loop_real_new(struct err *err); /* NULL: err says why */
-void loop_free(struct loop *loop);           /* NULL is fine */
+/* NULL: err says why. Ignores SIGPIPE, so that a reader who left is an error of the write. */
+struct loop *loop_real_new(struct err *err);
+void loop_free(struct loop *loop); /* NULL is fine */
 
 #endif

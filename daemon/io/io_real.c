@@ -1,0 +1,31 @@
+/* io_real: the real parts put together. */
+#include "daemon/base/mem.h"
+#include "daemon/io/io.h"
+
+#include <stdlib.h>
+
+int io_real_open(struct io *io, struct err *err) {
+  struct loop *loop = loop_real_new(err);
+  if (loop == NULL) return -1;
+  *io = (struct io){
+      .clock = clock_real_new(),
+      .random = mem_alloc(sizeof(struct random)),
+      .disk = disk_real_new(),
+      .net = net_real_new(loop),
+      .loop = loop,
+      .threads = threads_real_new(),
+  };
+  random_seed(io->random, random_system_seed());
+  return 0;
+}
+
+/* Whatever uses the loop goes before it. */
+void io_real_close(struct io *io) {
+  threads_free(io->threads);
+  net_free(io->net);
+  loop_free(io->loop);
+  disk_free(io->disk);
+  free(io->random);
+  clock_free(io->clock);
+  *io = (struct io){0};
+}
