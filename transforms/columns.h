@@ -14,7 +14,7 @@ struct slice columns_name(const struct expr_text *item, const struct expr *expr)
 
 /* A column that is evaluated per batch, unless it is just a field: then its slot is the field's. */
 struct column {
-  struct expr *expr; /* expr_free() */
+  struct expr *expr; /* the engine frees it */
   uint32_t slot;
   bool computed;
 };

@@ -22,11 +22,6 @@ static int filter_compile(void *instance, struct compile *compile) {
   return compile_expr(compile, &filter->where, schema, EXPR_SCALAR, VALUE_BOOL, &filter->expr);
 }
 
-static void filter_fini(void *instance) {
-  struct filter *filter = instance;
-  expr_free(filter->expr);
-}
-
 static void filter_apply(const void *instance, struct apply *apply) {
   const struct filter *filter = instance;
   apply->out[0] = expr_select(filter->expr, &apply->run, &apply->in, &apply->errors);
@@ -40,6 +35,5 @@ const struct transform_plugin transform_filter = {
              .min_inputs = 1,
              .max_inputs = UINT32_MAX},
     .compile = filter_compile,
-    .fini = filter_fini,
     .apply = filter_apply,
 };

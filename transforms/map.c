@@ -190,11 +190,6 @@ static int map_compile(void *instance, struct compile *compile) {
   return result;
 }
 
-static void map_fini(void *instance) {
-  struct map *map = instance;
-  for (size_t i = 0; i < map->n_columns; i++) expr_free(map->columns[i].expr);
-}
-
 /* ------------------------------------------------------------------ running */
 
 static void map_apply(const void *instance, struct apply *apply) {
@@ -214,6 +209,5 @@ const struct transform_plugin transform_map = {
              .max_inputs = UINT32_MAX,
              .check = map_check},
     .compile = map_compile,
-    .fini = map_fini,
     .apply = map_apply,
 };

@@ -75,11 +75,6 @@ static int route_compile(void *instance, struct compile *compile) {
   return result;
 }
 
-static void route_fini(void *instance) {
-  struct route *route = instance;
-  for (size_t i = 0; route->exprs != NULL && i < route->routes.n; i++) expr_free(route->exprs[i]);
-}
-
 /* The rows of a view that have no mark. */
 static struct view view_unmarked(struct view view, const bool *marks) {
   uint32_t *sel = arena_alloc(&view.batch->arena, view.n * sizeof *sel);
@@ -121,6 +116,5 @@ const struct transform_plugin transform_route = {
              .no_main_output = true,
              .check = route_check},
     .compile = route_compile,
-    .fini = route_fini,
     .apply = route_apply,
 };
