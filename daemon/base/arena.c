@@ -26,7 +26,7 @@ static struct arena_block *block_new(struct arena *arena, size_t bytes) {
 }
 
 void *arena_alloc_slow(struct arena *arena, size_t bytes) {
-  size_t rounded = (bytes + 15) & ~(size_t)15;
+  size_t rounded = bytes == 0 ? 16 : (bytes + 15) & ~(size_t)15;
   if (rounded < bytes) abort(); /* a size computed below zero: a bug */
   if (arena->blocks != NULL && rounded > arena->block_bytes / 4) {
     struct arena_block *own = block_new(arena, rounded);

@@ -28,7 +28,8 @@ void *arena_alloc_slow(struct arena *arena, size_t bytes);
 
 /* Uninitialised memory until the arena is reset. Never NULL. */
 static inline void *arena_alloc(struct arena *arena, size_t bytes) {
-  size_t rounded = (bytes + 15) & ~(size_t)15;
+  size_t rounded =
+      bytes == 0 ? 16 : (bytes + 15) & ~(size_t)15; /* never NULL, never the same twice */
   if (rounded <= (size_t)(arena->end - arena->next) && rounded >= bytes) {
     void *memory = arena->next;
     arena->next += rounded;

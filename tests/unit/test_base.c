@@ -45,6 +45,7 @@ static void arena_gives_aligned_room(void **state) {
   (void)state;
   struct arena arena;
   arena_init(&arena, 1024);
+  assert_non_null(arena_alloc(&arena, 0));
   char *small = arena_dup(&arena, "abc", 3);
   char *large = arena_alloc(&arena, 100000);
   memset(large, 1, 100000);
