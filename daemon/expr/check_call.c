@@ -85,11 +85,7 @@ static int prepare(struct compile *compile, struct node *node, const struct func
 }
 
 int check_call(struct compile *compile, struct node *node) {
-  struct slice written = node->call.name;
-  char *lower = arena_dup(compile->scope->arena, written.data, written.len);
-  for (size_t i = 0; i < written.len; i++)
-    if (lower[i] >= 'A' && lower[i] <= 'Z') lower[i] = (char)(lower[i] - 'A' + 'a');
-  struct slice name = {lower, written.len};
+  struct slice name = word_lower(compile->scope->arena, node->call.name);
   bool known = false;
   const struct func *func = func_find(name, node->n_args, &known);
   if (func == NULL)

@@ -5,6 +5,8 @@
  * Timestamps and intervals are added and subtracted, intervals multiplied and divided. */
 #include "daemon/expr/eval.h"
 
+#include "daemon/record/time_calendar.h"
+
 #include <math.h>
 
 static const char range_text[] = "integer out of range";
@@ -128,6 +130,7 @@ static int arith_time(char op, const struct value *a, const struct value *b, enu
   bool overflow = op == '+' ? __builtin_add_overflow(a->integer, b->integer, &result)
                             : __builtin_sub_overflow(a->integer, b->integer, &result);
   if (overflow) return -1;
+  if (type == VALUE_TIMESTAMP && (result < TIME_FIRST_US || result > TIME_LAST_US)) return -1;
   *out = type == VALUE_TIMESTAMP ? value_timestamp(result) : value_interval(result);
   return 0;
 }

@@ -6,6 +6,8 @@
  * scripts. */
 #include "daemon/expr/eval.h"
 
+#include "daemon/expr/utf8.h"
+
 #include <string.h>
 
 struct like_step {
@@ -44,17 +46,10 @@ static struct like *like_new(struct arena *arena, struct slice pattern, struct s
   return like;
 }
 
-/* Bytes of the character at the front. */
-static size_t character_len(struct slice text) {
-  size_t len = 1;
-  while (len < text.len && ((unsigned char)text.data[len] & 0xc0) == 0x80) len++;
-  return len;
-}
-
 /* Takes a step that is not LIKE_ANYTHING off the front; false when it is not there. */
 static bool step_matches(const struct like_step *step, struct slice *text) {
   if (text->len == 0) return false;
-  size_t len = step->kind == LIKE_ONE ? character_len(*text) : step->piece.len;
+  size_t len = step->kind == LIKE_ONE ? utf8_next(*text, 0) : step->piece.len;
   if (step->kind == LIKE_PIECE &&
       (text->len < len || memcmp(text->data, step->piece.data, len) != 0))
     return false;
@@ -88,7 +83,7 @@ static bool like_matches(const struct like *like, struct slice text) {
       if (next == NULL) return false;
       skip = (size_t)(next - from.data);
     } else {
-      skip = character_len(from);
+      skip = utf8_next(from, 0);
     }
     from.data += skip;
     from.len -= skip;
@@ -99,7 +94,7 @@ static bool like_matches(const struct like *like, struct slice text) {
 
 /* Bytes of the one character that the text is, 0 for the empty text, -1 for more. */
 static int escape_len(struct slice escape) {
-  return escape.len == 0 ? 0 : character_len(escape) == escape.len ? (int)escape.len : -1;
+  return escape.len == 0 ? 0 : utf8_next(escape, 0) == escape.len ? (int)escape.len : -1;
 }
 
 static int ilike_compile(struct compile *compile, struct node *node, const struct like *like) {

@@ -1,4 +1,5 @@
 /* eval_text: || and regular expressions. */
+#include "daemon/base/limits.h"
 #include "daemon/expr/eval.h"
 
 #include <string.h>
@@ -21,11 +22,12 @@ static struct value concat_row(struct eval *eval, const struct column *parts, ui
     if (part->type == VALUE_NULL) return value_null();
     if (part->type == VALUE_TEXT) clean &= part->flags;
     if (part->type == VALUE_JSON) clean = 0;
-    buf_put_slice(buf, text_of(scratch, part));
-  }
-  if (buf->len > INT32_MAX) {
-    eval_fail(eval, row, "expr.range", "the result of || is longer than 2 GiB");
-    return value_null();
+    struct slice text = text_of(scratch, part);
+    if (text.len > LIMIT_TEXT_BYTES - buf->len) {
+      eval_fail(eval, row, "expr.range", "the result of || is longer than 16 MiB");
+      return value_null();
+    }
+    buf_put_slice(buf, text);
   }
   struct value out = value_text(arena_dup(&eval->batch->arena, buf->data, buf->len), buf->len);
   out.flags = clean;

@@ -6,6 +6,7 @@
 #include "daemon/expr/check.h"
 #include "daemon/expr/eval.h"
 #include "daemon/expr/parse.h"
+#include "daemon/expr/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -105,6 +106,7 @@ int expr_compile(const struct expr_scope *scope, struct slice text, struct expr 
   if (text.len > EXPR_BYTES_MAX)
     return compile_fail(&compile, 0, 0, "the expression is longer than 1 MiB");
   compile.text = arena_slice(scope->arena, text);
+  if (!utf8_valid(text)) return compile_fail(&compile, 0, 0, "the expression is not UTF-8");
   compile.expr = arena_zalloc(scope->arena, sizeof *compile.expr);
   compile.expr->text = compile.text;
   int status =

@@ -5,6 +5,8 @@
  * or TOKEN_BAD; bytes above 0x7f may be part of names (UTF-8). */
 #include "daemon/expr/lex.h"
 
+#include "daemon/expr/utf8.h"
+
 #include <string.h>
 
 static bool is_digit(char c) {
@@ -24,6 +26,12 @@ bool word_is(struct slice text, const char *word) {
   for (size_t i = 0; i < text.len; i++)
     if (word[i] == '\0' || lower(text.data[i]) != word[i]) return false;
   return word[text.len] == '\0';
+}
+
+struct slice word_lower(struct arena *arena, struct slice text) {
+  char *copy = arena_dup(arena, text.data, text.len);
+  for (size_t i = 0; i < text.len; i++) copy[i] = lower(copy[i]);
+  return (struct slice){copy, text.len};
 }
 
 /* The byte at `at`, or NUL behind the end. */
@@ -224,29 +232,6 @@ static int64_t hex_number(const char *data, size_t n, size_t room) {
   return number;
 }
 
-static size_t put_utf8(char *to, uint32_t c) {
-  if (c < 0x80) {
-    to[0] = (char)c;
-    return 1;
-  }
-  if (c < 0x800) {
-    to[0] = (char)(0xc0 | c >> 6);
-    to[1] = (char)(0x80 | (c & 0x3f));
-    return 2;
-  }
-  if (c < 0x10000) {
-    to[0] = (char)(0xe0 | c >> 12);
-    to[1] = (char)(0x80 | (c >> 6 & 0x3f));
-    to[2] = (char)(0x80 | (c & 0x3f));
-    return 3;
-  }
-  to[0] = (char)(0xf0 | c >> 18);
-  to[1] = (char)(0x80 | (c >> 12 & 0x3f));
-  to[2] = (char)(0x80 | (c >> 6 & 0x3f));
-  to[3] = (char)(0x80 | (c & 0x3f));
-  return 4;
-}
-
 /* One escape of an E'...' text behind its backslash. Returns how many bytes it took, 0 if wrong.
  * Never writes more than it reads, so the text's own length is room enough. */
 static size_t put_escape(const char *data, size_t room, char *to, size_t *n_to) {
@@ -260,7 +245,7 @@ static size_t put_escape(const char *data, size_t room, char *to, size_t *n_to) 
     size_t digits = data[0] == 'u' ? 4 : 8;
     int64_t c = hex_number(data + 1, digits, room - 1);
     if (c <= 0 || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
-    *n_to += put_utf8(to + *n_to, (uint32_t)c);
+    *n_to += utf8_encode(to + *n_to, (uint32_t)c);
     return 1 + digits;
   }
   /* Other letters and digits are no escapes here: \x and octal could make text that is not UTF-8.

@@ -62,5 +62,6 @@ static inline struct slice token_text(struct slice text, const struct token *tok
 
 /* Words are compared without regard to case; `word` is in lower case. */
 bool word_is(struct slice text, const char *word);
+struct slice word_lower(struct arena *arena, struct slice text);
 
 #endif

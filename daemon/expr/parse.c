@@ -360,10 +360,7 @@ int parse_aggregate(struct compile *compile, struct parsed_aggregate *aggregate)
   if (parser.token.kind != TOKEN_NAME || next.kind != TOKEN_OP || next.op != '(')
     return aggregate_unwanted(&parser);
   struct slice word = token_text(compile->text, &parser.token);
-  char *name = arena_dup(compile->scope->arena, word.data, word.len);
-  for (size_t i = 0; i < word.len; i++)
-    if (name[i] >= 'A' && name[i] <= 'Z') name[i] = (char)(name[i] - 'A' + 'a');
-  aggregate->name = (struct slice){name, word.len};
+  aggregate->name = word_lower(compile->scope->arena, word);
   parser_take(&parser);
   parser_take(&parser);
   next = parser_peek(&parser);

@@ -237,7 +237,9 @@ static struct node *parse_call(struct parser *parser) {
   parser_take(parser);
   parser_take(parser);
   if (parser_at_op(parser, '*')) {
-    compile_fail(parser->compile, token.offset, parser->token.offset + 1 - token.offset,
+    parser_take(parser);
+    parser_try_op(parser, ')');
+    compile_fail(parser->compile, token.offset, parser->taken_end - token.offset,
                  "%.*s(*) is an aggregate; it can stand only at the top of an aggregate",
                  SLICE_ARG(name));
     return NULL;
@@ -335,7 +337,12 @@ static struct node *parse_word(struct parser *parser) {
   if (call && parser_at_word(parser, "try_cast")) return parse_cast(parser, true);
   if (call && parser_at_word(parser, "extract")) return parse_extract(parser);
   struct slice word = token_text(parser->lexer.text, &parser->token);
-  if (is_reserved(word)) return parser_unexpected(parser, "a value");
+  if (is_reserved(word)) {
+    compile_fail(parser->compile, offset, word.len,
+                 "expected a value, not %.*s (a field of that name is written \"%.*s\")",
+                 SLICE_ARG(word), SLICE_ARG(word));
+    return NULL;
+  }
   return call ? parse_call(parser) : parse_field(parser);
 }
 

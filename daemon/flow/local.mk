@@ -1,2 +1,23 @@
-# daemon/flow: sources are added to libtidemark_a_SOURCES here.
-libtidemark_a_SOURCES += daemon/flow/watermark.c daemon/flow/watermark.h
+libtidemark_a_SOURCES += \
+	daemon/flow/common_options.c daemon/flow/common_options.h \
+	daemon/flow/compile.c \
+	daemon/flow/engine.c daemon/flow/engine.h daemon/flow/engine_internal.h \
+	daemon/flow/engine_sinks.c \
+	daemon/flow/engine_snapshot.c \
+	daemon/flow/epoch.h \
+	daemon/flow/explain.c \
+	daemon/flow/graph.h \
+	daemon/flow/log_record.c daemon/flow/log_record.h \
+	daemon/flow/plugin.h \
+	daemon/flow/recover.c \
+	daemon/flow/run.h \
+	daemon/flow/run_chain.c \
+	daemon/flow/run_errors.c \
+	daemon/flow/run_keyed.c \
+	daemon/flow/run_merge.c \
+	daemon/flow/run_source.c \
+	daemon/flow/runner.c daemon/flow/runner.h \
+	daemon/flow/source_time.c daemon/flow/source_time.h \
+	daemon/flow/state_dir.c \
+	daemon/flow/take.c \
+	daemon/flow/watermark.c daemon/flow/watermark.h

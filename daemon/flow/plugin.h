@@ -175,7 +175,8 @@ struct keyed_run {
   uint32_t n_shards;
   struct keyed_epoch *engine;
 };
-/* From run_shard(): the row could not be taken in; it goes to .errors. */
+/* From run_shard(): the row could not be taken in; it goes to .errors. code and text are static
+ * (other shards work on rows of the same batch). */
 void keyed_error(struct keyed_run *run, uint32_t shard, size_t view, uint32_t row, const char *code,
                  const char *text);
 /* From finish(): the rows of a port, views in order of ord; a batch made here passes to the engine.

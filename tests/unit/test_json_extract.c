@@ -301,6 +301,37 @@ static void a_giant_line_among_others(void **state) {
   free(giant);
 }
 
+/* More than is scanned at once, with lines in between that make a scan fail. */
+static void many_lines(void **state) {
+  (void)state;
+  enum { MANY = 5000 };
+  static char text[MANY][64];
+  static struct slice lines[MANY];
+  for (size_t i = 0; i < MANY; i++) {
+    const char *format = i % 701 == 700 ? "{\"n\":%zu,\"s\":\"x}" : "{\"s\":\"text\",\"n\":%zu}";
+    lines[i] = (struct slice){text[i], (size_t)snprintf(text[i], 64, format, i)};
+  }
+  struct paths paths;
+  const char *const wanted[] = {"n"};
+  struct result r;
+  parse_paths(&paths, wanted, 1);
+  struct json_plan *plan = json_plan_new(paths.list, 1, false);
+  run(&r, lines, MANY, plan, 1);
+  size_t broken = 0;
+  for (size_t i = 0; i < MANY; i++) {
+    if (i % 701 == 700) {
+      assert_int_equal(r.errors[broken++].line, i);
+      assert_int_equal(r.columns[0][i].type, VALUE_NULL);
+    } else {
+      assert_int_equal(r.columns[0][i].type, VALUE_INT);
+      assert_int_equal(r.columns[0][i].integer, i);
+    }
+  }
+  assert_int_equal(r.n_errors, broken);
+  result_fini(&r, 1);
+  json_plan_free(plan);
+}
+
 static uint64_t next_random(uint64_t *x) {
   *x ^= *x << 13;
   *x ^= *x >> 7;
@@ -474,6 +505,7 @@ int main(void) {
       cmocka_unit_test(strict_lines),
       cmocka_unit_test(depth_is_an_error),
       cmocka_unit_test(a_giant_line_among_others),
+      cmocka_unit_test(many_lines),
       cmocka_unit_test(fuzz),
       cmocka_unit_test(scans_agree),
   };

@@ -1,0 +1,56 @@
+/* engine: one pipeline, running: its sources, log, runner, sinks and snapshots, tied together by
+ * epochs. An object without globals; one process may hold several.
+ *
+ * The owner of the loop calls engine_turn() after every loop_wait(); all calls are on the loop's
+ * thread. A turn does, in this order (engine.c):
+ *
+ *     collect   epochs that were run, syncs of the log, answers of sinks, snapshots
+ *     deliver   outputs of synced epochs to sinks that are free
+ *     commit    sinks say up to where they hold everything
+ *     take      an epoch from the log (recovery) or from the sources, appended and given to the
+ * runner snapshot  when it is time end       drained, bounded input at its end, or failed */
+#ifndef TIDEMARK_FLOW_ENGINE_H
+#define TIDEMARK_FLOW_ENGINE_H
+
+#include "daemon/flow/graph.h"
+#include "daemon/flow/runner.h"
+
+enum engine_state {
+  ENGINE_RECOVERING, /* replaying the log */
+  ENGINE_RUNNING,
+  ENGINE_DRAINING, /* taking nothing more; finishing what is there */
+  ENGINE_DONE,     /* all delivered and committed, nothing left behind */
+  ENGINE_FAILED,   /* engine_error() says why; the state folder is good for another start */
+};
+
+struct engine;
+
+struct engine_figures {
+  enum engine_state state;
+  uint64_t epoch, released_epoch, snapshot_epoch;
+  uint64_t records, bytes; /* taken in this life, from sources or the log */
+  uint64_t replayed_epochs;
+  uint64_t queued_bytes, state_bytes;
+  int64_t watermark_us;          /* least of the sources */
+  double progress;               /* share done of a bounded input; negative: not known */
+  int64_t snapshot_pause_us_max; /* how long the runner stood still for one */
+};
+
+/* Opens the state folder (made if missing; ERR_BUSY when another daemon has it), recovers as far as
+ * reading goes, opens sinks and sources. The graph is not owned. */
+int engine_open(struct engine **engine, const struct graph *graph, struct io *io,
+                const struct diag *diag, struct err *err);
+void engine_turn(struct engine *engine);
+/* Wall µs at which a turn is needed even if nothing happens; TIME_MAX_US for never. */
+int64_t engine_next_turn_us(const struct engine *engine);
+/* Takes nothing more, delivers and commits what there is, makes a last snapshot. */
+void engine_drain(struct engine *engine);
+enum engine_state engine_state(const struct engine *engine);
+const struct err *engine_error(const struct engine *engine); /* of ENGINE_FAILED */
+void engine_figures(const struct engine *engine, struct engine_figures *figures);
+const struct stage_figures *engine_stage_figures(const struct engine *engine, uint32_t stage);
+/* Waits for what is running, closes everything; what was not delivered comes again at the next
+ * start. NULL is fine. */
+void engine_close(struct engine *engine);
+
+#endif

@@ -1,0 +1,159 @@
+/* engine_internal: the inside of the engine, shared by engine.c and engine_*.c, take.c. */
+#ifndef TIDEMARK_FLOW_ENGINE_INTERNAL_H
+#define TIDEMARK_FLOW_ENGINE_INTERNAL_H
+
+#include "daemon/flow/engine.h"
+#include "daemon/flow/log_record.h"
+#include "daemon/wal/wal.h"
+
+#define EPOCHS_IN_FLIGHT_MAX 3 /* taken and not yet run: one runs, one waits, one is being made */
+
+struct engine_partition {
+  struct source_partition seen; /* what the source is shown; name and identity owned */
+  bool logged;                  /* stands in the log (or snapshot) already */
+};
+
+struct engine_source {
+  struct engine *engine;
+  const struct stage *stage;
+  void *instance;
+  struct source_ctx ctx;
+  char *where;
+  bool open, ready, ended, rereadable;
+  struct engine_partition *partitions;
+  size_t n_partitions, cap_partitions;
+};
+
+enum sink_busy { SINK_IDLE, SINK_WRITING, SINK_WAITING, SINK_COMMITTING };
+
+struct engine_sink {
+  struct engine *engine;
+  const struct stage *stage;
+  void *instance;
+  struct sink_ctx ctx;
+  char *where, *id;
+  bool open, registered; /* the log knows of it */
+  enum sink_busy busy;
+  struct sink_batch **queue; /* in order of epochs; [0] is being written */
+  size_t n_queue, cap_queue;
+  uint64_t pending_epoch, pending_lsn; /* a commit whose log record is being synced */
+  uint64_t committed_epoch; /* everything up to it is there for good, and the log says so */
+  uint64_t held_epoch;      /* at recovery: what it already holds is not sent again */
+  struct sink_commit commit;
+  struct buf state; /* of the newest commit */
+  bool retry_commit;
+  int64_t retry_delay_us, retry_at_us;
+  uint64_t delivered_records;
+};
+
+struct engine_snapshot { /* one being made */
+  struct engine *engine;
+  uint64_t epoch, lsn;
+  struct buf section; /* the engine's own, made on the loop's thread */
+  struct frozen *frozen;
+  int result;
+  struct err err;
+  bool written; /* complete; to be counted on once the log is synced that far */
+  int64_t pause_us;
+};
+
+struct snapshot_known {
+  uint64_t epoch, lsn;
+};
+
+struct engine {
+  const struct graph *graph;
+  const struct pipeline_settings *settings;
+  struct io *io;
+  const struct diag *diag;
+  char *where;
+  enum engine_state state;
+  struct err error;
+  bool stopping;       /* a record said stop: error says which; what came before is finished */
+  uint64_t stop_epoch; /* taken back, with all that follow */
+  bool drained_logged;
+
+  char *state_dir, *log_dir, *snapshot_dir;
+  struct disk_file *lock;
+  struct wal *wal;
+  struct runner *runner;
+  struct exec *runner_exec; /* the runner's thread */
+  struct exec *snapshot_exec;
+
+  struct engine_source *sources; /* by kind_index */
+  size_t n_sources;
+  struct engine_sink *sinks;
+  size_t n_sinks;
+
+  /* Epochs, oldest first: taken, running, run and waiting for their sync. */
+  struct epoch **epochs;
+  size_t n_epochs, cap_epochs;
+  size_t n_run; /* of them, run already */
+  uint64_t last_epoch, released_epoch;
+  uint64_t last_lsn;     /* of the end of last_epoch's record */
+  int64_t clock_us;      /* of the newest epoch; never goes back */
+  int64_t next_clock_us; /* the clock makes something due */
+  int64_t open_since_us; /* the epoch that could be made: since when something waits for it */
+  uint64_t queued_bytes; /* outputs not yet answered for */
+  uint64_t epoch_bytes_max;
+  uint32_t next_source;
+  struct epoch *open_epoch; /* being gathered, or NULL */
+  bool open_is_rest;        /* it is what another one had too much (epoch.records) */
+
+  /* Recovery. */
+  struct recovery *recovery;
+
+  /* Snapshots: the last two that are complete. */
+  struct snapshot_known kept[2];
+  size_t n_kept;
+  struct engine_snapshot *snapshot;
+  int64_t next_checkpoint_us; /* monotonic */
+  bool snapshot_due, snapshot_failed;
+  uint64_t commit_wanted; /* sinks are to commit up to this epoch */
+
+  uint64_t records, bytes, replayed_epochs;
+  int64_t snapshot_pause_us_max;
+  bool stall_said, memory_said;
+};
+
+/* engine.c */
+void engine_fail(struct engine *engine, const struct err *err);
+void engine_append_epoch(struct engine *engine, struct epoch *epoch);
+void engine_start(struct engine *engine, struct epoch *epoch);
+
+/* take.c: the next epoch from the sources, or NULL when nothing is due. */
+struct epoch *engine_take(struct engine *engine);
+/* At a drain: what was gathered already, or NULL. */
+struct epoch *engine_take_rest(struct engine *engine);
+struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t clock_us);
+int take_from_log(struct engine *engine, const struct log_epoch *logged,
+                  const struct slice *payloads, struct epoch **epoch, struct err *err);
+
+/* engine_sinks.c */
+int engine_sinks_open(struct engine *engine, struct err *err);
+void engine_sinks_close(struct engine *engine);
+void engine_sinks_give(struct engine *engine, struct epoch *epoch);
+void engine_sinks_turn(struct engine *engine);
+bool engine_sinks_all(const struct engine *engine, uint64_t epoch); /* all committed up to it */
+int64_t engine_sinks_next_us(const struct engine *engine);
+
+/* engine_snapshot.c */
+void engine_snapshot_turn(struct engine *engine, bool now);
+void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn, struct buf *out);
+int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch, uint64_t *lsn);
+
+/* recover.c */
+int engine_recover_begin(struct engine *engine, struct err *err);
+/* The next epoch of the log, or *epoch = NULL when all was replayed. */
+int engine_recover_next(struct engine *engine, struct epoch **epoch, struct err *err);
+void engine_recover_end(struct engine *engine);
+
+/* state_dir.c */
+int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err);
+void state_dir_close(struct engine *engine);
+
+/* take.c */
+uint32_t engine_partition_add(struct engine_source *source, struct slice name,
+                              struct slice identity);
+
+#endif

@@ -1,0 +1,169 @@
+/* engine_sinks: outputs on their way. Each sink has a queue of batches in order of epochs, writes
+ * one at a time, and commits when asked to and all it was given is written. What a sink has
+ * committed is logged; it counts once that record is synced. */
+#include "daemon/flow/engine_internal.h"
+
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+#define RETRY_FIRST_US (100 * 1000)
+#define RETRY_MOST_US (10 * TIME_SECOND_US)
+
+static void commit_log(struct engine_sink *sink, uint64_t epoch, struct slice state) {
+  struct log_sink record = {slice_of(sink->stage->name), epoch, state};
+  struct buf body;
+  buf_init(&body);
+  log_sink_put(&body, &record);
+  struct slice part = buf_slice(&body);
+  sink->pending_epoch = epoch;
+  sink->pending_lsn = wal_append(sink->engine->wal, LOG_SINK, &part, 1);
+  buf_fini(&body);
+}
+
+int engine_sinks_open(struct engine *engine, struct err *err) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    uint64_t held = sink->committed_epoch;
+    sink->open = true;
+    if (sink->stage->sink->open(sink->instance, &sink->ctx, buf_slice(&sink->state), &held, err) !=
+        0) {
+      return err_wrap(err, "sink %s", sink->stage->name);
+    }
+    sink->held_epoch = sink->committed_epoch = held;
+  }
+  return 0;
+}
+
+void engine_sinks_close(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    if (sink->open) sink->stage->sink->close(sink->instance);
+    for (size_t k = 0; k < sink->n_queue; k++) sink_batch_free(sink->queue[k]);
+    free(sink->queue);
+    buf_fini(&sink->state);
+    free(sink->where);
+    free(sink->id);
+  }
+  free(engine->sinks);
+}
+
+void engine_sinks_give(struct engine *engine, struct epoch *epoch) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    struct sink_batch *batch = epoch->batches[i];
+    if (batch == NULL || epoch->number <= sink->held_epoch) continue; /* freed with the epoch */
+    epoch->batches[i] = NULL;
+    batch->engine = sink;
+    array_grow((void **)&sink->queue, &sink->cap_queue, sink->n_queue, sizeof *sink->queue);
+    sink->queue[sink->n_queue++] = batch;
+    engine->queued_bytes += batch->n_bytes;
+  }
+}
+
+/* Everything up to this epoch was written, as far as there was anything for the sink. */
+static uint64_t sink_written(const struct engine_sink *sink) {
+  uint64_t written = sink->n_queue > 0 ? sink->queue[0]->epoch - 1 : sink->engine->released_epoch;
+  return written > sink->held_epoch ? written : sink->held_epoch;
+}
+
+/* ------------------------------------------------------------------ answers */
+
+static void retry_later(struct engine_sink *sink, const struct err *err) {
+  struct engine *engine = sink->engine;
+  sink->retry_delay_us = sink->retry_delay_us == 0 ? RETRY_FIRST_US : sink->retry_delay_us * 2;
+  if (sink->retry_delay_us > RETRY_MOST_US) sink->retry_delay_us = RETRY_MOST_US;
+  sink->retry_at_us = clock_mono_us(engine->io->clock) + sink->retry_delay_us;
+  sink->busy = SINK_WAITING;
+  diag_say(engine->diag, DIAG_WARNING, sink->where, "%s; trying again in %.1f s, nothing is lost",
+           err->text, (double)sink->retry_delay_us / 1e6);
+}
+
+void sink_delivered(struct sink_batch *batch) {
+  struct engine_sink *sink = batch->engine;
+  sink->engine->queued_bytes -= batch->n_bytes;
+  sink->delivered_records += batch->n_records;
+  sink->n_queue--;
+  memmove(sink->queue, sink->queue + 1, sink->n_queue * sizeof *sink->queue);
+  sink->busy = SINK_IDLE;
+  sink->retry_delay_us = 0;
+  sink_batch_free(batch);
+}
+
+void sink_retry(struct sink_batch *batch, const struct err *err) {
+  retry_later(batch->engine, err);
+}
+
+void sink_failed(struct sink_batch *batch, const struct err *err) {
+  struct engine_sink *sink = batch->engine;
+  struct err wrapped = *err;
+  err_wrap(&wrapped, "sink %s", sink->stage->name);
+  sink->busy = SINK_IDLE;
+  engine_fail(sink->engine, &wrapped);
+}
+
+void sink_committed(struct sink_commit *commit, struct slice state) {
+  struct engine_sink *sink = commit->engine;
+  buf_clear(&sink->state);
+  buf_put_slice(&sink->state, state);
+  sink->busy = SINK_IDLE;
+  sink->retry_delay_us = 0;
+  commit_log(sink, commit->epoch, state);
+}
+
+void sink_commit_retry(struct sink_commit *commit, const struct err *err) {
+  commit->engine->retry_commit = true;
+  retry_later(commit->engine, err);
+}
+
+/* ------------------------------------------------------------------ a turn */
+
+static void sink_turn(struct engine *engine, struct engine_sink *sink) {
+  if (sink->pending_epoch > sink->committed_epoch &&
+      wal_synced_lsn(engine->wal) >= sink->pending_lsn) {
+    sink->committed_epoch = sink->pending_epoch;
+  }
+  if (sink->busy == SINK_WAITING) {
+    if (clock_mono_us(engine->io->clock) < sink->retry_at_us) return;
+    sink->busy = SINK_IDLE;
+  }
+  while (sink->busy == SINK_IDLE && engine->state != ENGINE_FAILED) {
+    uint64_t done = sink_written(sink);
+    uint64_t promised =
+        sink->pending_epoch > sink->committed_epoch ? sink->pending_epoch : sink->committed_epoch;
+    if (sink->retry_commit || (engine->commit_wanted > promised && done >= engine->commit_wanted)) {
+      sink->busy = SINK_COMMITTING;
+      sink->retry_commit = false;
+      sink->commit = (struct sink_commit){.epoch = done, .engine = sink};
+      sink->stage->sink->commit(sink->instance, &sink->commit);
+    } else if (sink->n_queue > 0) {
+      sink->busy = SINK_WRITING;
+      sink->stage->sink->write(sink->instance, sink->queue[0]);
+    } else {
+      return;
+    }
+  }
+}
+
+void engine_sinks_turn(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sinks; i++) sink_turn(engine, &engine->sinks[i]);
+}
+
+bool engine_sinks_all(const struct engine *engine, uint64_t epoch) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    if (engine->sinks[i].committed_epoch < epoch) return false;
+  }
+  return true;
+}
+
+int64_t engine_sinks_next_us(const struct engine *engine) {
+  int64_t next = TIME_MAX_US;
+  int64_t now_mono = clock_mono_us(engine->io->clock), now_wall = clock_wall_us(engine->io->clock);
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    const struct engine_sink *sink = &engine->sinks[i];
+    if (sink->busy != SINK_WAITING) continue;
+    int64_t at = now_wall + (sink->retry_at_us > now_mono ? sink->retry_at_us - now_mono : 0);
+    if (at < next) next = at;
+  }
+  return next;
+}

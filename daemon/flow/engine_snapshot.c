@@ -1,0 +1,228 @@
+/* engine_snapshot: when a snapshot is made, and which are kept.
+ *
+ * One is made at the end of an epoch, on the runner's thread between two epochs, by a frozen copy
+ * of the process; the pipeline goes on meanwhile. The rules that recovery counts on:
+ *
+ *  - a new one is begun only when all sinks have committed the newest kept one's epoch, so the
+ * older of the two kept is never newer than what any sink holds;
+ *  - a new one counts only when the log is synced up to its epoch (an epoch's outputs leave after
+ * its sync, so a snapshot ahead of the log would hold effects that were never delivered);
+ *  - the log is kept from the older of the two on. */
+#include "daemon/flow/engine_internal.h"
+
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+#define SECTION_VERSION 1
+
+void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn,
+                        struct buf *out) {
+  field_put_u32(out, SECTION_VERSION);
+  field_put_u64(out, epoch);
+  field_put_u64(out, lsn);
+  field_put_i64(out, engine->clock_us);
+  field_put_u64(out, engine->n_sources);
+  for (size_t s = 0; s < engine->n_sources; s++) {
+    const struct engine_source *source = &engine->sources[s];
+    field_put_bytes(out, slice_of(source->stage->name));
+    field_put_u32(out, source->ended);
+    uint64_t n = 0;
+    while (n < source->n_partitions && source->partitions[n].logged) n++;
+    field_put_u64(out, n);
+    for (uint64_t p = 0; p < n; p++) {
+      const struct source_partition *seen = &source->partitions[p].seen;
+      field_put_bytes(out, seen->name);
+      field_put_bytes(out, seen->identity);
+      field_put_u64(out, seen->position);
+      field_put_u32(out, seen->ended);
+    }
+  }
+  field_put_u64(out, engine->n_sinks);
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    const struct engine_sink *sink = &engine->sinks[i];
+    bool newer = sink->pending_epoch > sink->committed_epoch;
+    field_put_bytes(out, slice_of(sink->stage->name));
+    field_put_u64(out, newer ? sink->pending_epoch : sink->committed_epoch);
+    field_put_bytes(out, buf_slice(&sink->state));
+  }
+}
+
+static int source_get(struct engine_source *source, struct slice body, size_t *at) {
+  uint32_t ended = 0;
+  uint64_t n = 0;
+  if (field_get_u32(body, at, &ended) != 0 || field_get_u64(body, at, &n) != 0) return -1;
+  source->ended = ended != 0;
+  for (uint64_t p = 0; p < n; p++) {
+    struct slice name, identity;
+    uint64_t position = 0;
+    if (field_get_bytes(body, at, &name) != 0 || field_get_bytes(body, at, &identity) != 0 ||
+        field_get_u64(body, at, &position) != 0 || field_get_u32(body, at, &ended) != 0) {
+      return -1;
+    }
+    uint32_t added = engine_partition_add(source, name, identity);
+    source->partitions[added].logged = true;
+    source->partitions[added].seen.position = position;
+    source->partitions[added].seen.ended = ended != 0;
+  }
+  return 0;
+}
+
+static struct engine_sink *sink_of(struct engine *engine, struct slice name) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    if (slice_is(name, engine->sinks[i].stage->name)) return &engine->sinks[i];
+  }
+  return NULL;
+}
+
+int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch, uint64_t *lsn) {
+  size_t at = 0;
+  uint32_t version = 0;
+  uint64_t n = 0;
+  if (field_get_u32(body, &at, &version) != 0 || version != SECTION_VERSION ||
+      field_get_u64(body, &at, epoch) != 0 || field_get_u64(body, &at, lsn) != 0 ||
+      field_get_i64(body, &at, &engine->clock_us) != 0 || field_get_u64(body, &at, &n) != 0 ||
+      n != engine->n_sources) {
+    return -1;
+  }
+  for (uint64_t s = 0; s < n; s++) {
+    struct slice name;
+    if (field_get_bytes(body, &at, &name) != 0 || !slice_is(name, engine->sources[s].stage->name) ||
+        source_get(&engine->sources[s], body, &at) != 0) {
+      return -1;
+    }
+  }
+  if (field_get_u64(body, &at, &n) != 0) return -1;
+  for (uint64_t i = 0; i < n; i++) {
+    struct slice name, state;
+    uint64_t held = 0;
+    if (field_get_bytes(body, &at, &name) != 0 || field_get_u64(body, &at, &held) != 0 ||
+        field_get_bytes(body, &at, &state) != 0) {
+      return -1;
+    }
+    struct engine_sink *sink = sink_of(engine, name);
+    if (sink == NULL) continue; /* one that was taken out of the configuration */
+    sink->registered = true;
+    sink->committed_epoch = held;
+    buf_clear(&sink->state);
+    buf_put_slice(&sink->state, state);
+  }
+  return at == body.len ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------ making one */
+
+static int write_frozen(void *arg, struct err *err) {
+  struct engine_snapshot *snapshot = arg;
+  struct engine *engine = snapshot->engine;
+  struct snapshot_writer *writer;
+  if (snapshot_create(engine->io->disk, engine->snapshot_dir, snapshot->epoch, &writer, err) != 0) {
+    return -1;
+  }
+  buf_put_slice(snapshot_begin(writer), buf_slice(&snapshot->section));
+  if (snapshot_end(writer, "engine", 0, err) != 0 ||
+      runner_save(engine->runner, writer, err) != 0) {
+    snapshot_abandon(writer);
+    return -1;
+  }
+  return snapshot_commit(writer, err);
+}
+
+static void freeze(void *arg) { /* on the runner's thread, between two epochs */
+  struct engine_snapshot *snapshot = arg;
+  struct io *io = snapshot->engine->io;
+  if (runner_stopped(snapshot->engine->runner)) {
+    snapshot->result = err_set(&snapshot->err, ERR_DATA, "a record stopped the pipeline");
+    return;
+  }
+  int64_t from_us = clock_mono_us(io->clock);
+  snapshot->result =
+      frozen_start(io->threads, write_frozen, snapshot, &snapshot->frozen, &snapshot->err);
+  snapshot->pause_us = clock_mono_us(io->clock) - from_us;
+}
+
+static void wait_frozen(void *arg) { /* on the snapshots' thread */
+  struct engine_snapshot *snapshot = arg;
+  snapshot->result = frozen_wait(snapshot->frozen, &snapshot->err);
+}
+
+static void snapshot_free(struct engine_snapshot *snapshot) {
+  snapshot->engine->snapshot = NULL;
+  buf_fini(&snapshot->section);
+  free(snapshot);
+}
+
+static void written(void *arg) { /* on the loop */
+  struct engine_snapshot *snapshot = arg;
+  struct engine *engine = snapshot->engine;
+  if (snapshot->result == 0) {
+    snapshot->written = true;
+    return;
+  }
+  diag_say(engine->diag, DIAG_WARNING, engine->where,
+           "no snapshot could be made: %s; the log is kept instead, the next try is in %.0f s",
+           snapshot->err.text, (double)engine->settings->checkpoint_interval_us / 1e6);
+  engine->snapshot_failed = true;
+  snapshot_free(snapshot);
+}
+
+static void frozen(void *arg) { /* on the loop */
+  struct engine_snapshot *snapshot = arg;
+  struct engine *engine = snapshot->engine;
+  if (snapshot->pause_us > engine->snapshot_pause_us_max) {
+    engine->snapshot_pause_us_max = snapshot->pause_us;
+  }
+  if (snapshot->result != 0) {
+    written(snapshot);
+    return;
+  }
+  exec_submit(engine->snapshot_exec, (struct exec_job){wait_frozen, written, snapshot});
+}
+
+static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
+  struct err err;
+  struct snapshot_known oldest = engine->kept[1];
+  bool full = engine->n_kept == 2;
+  engine->kept[1] = engine->kept[0];
+  engine->kept[0] = (struct snapshot_known){snapshot->epoch, snapshot->lsn};
+  if (!full) engine->n_kept++;
+  if (full && snapshot_remove(engine->io->disk, engine->snapshot_dir, oldest.epoch, &err) != 0) {
+    diag_say(engine->diag, DIAG_WARNING, engine->where, "an old snapshot stays: %s", err.text);
+  }
+  if (engine->n_kept == 2) wal_trim(engine->wal, engine->kept[1].lsn);
+  for (size_t s = 0; s < engine->n_sources && engine->n_kept == 2; s++) {
+    struct engine_source *source = &engine->sources[s];
+    if (source->stage->source->acknowledged == NULL) continue;
+    for (uint32_t p = 0; p < source->n_partitions; p++) {
+      source->stage->source->acknowledged(source->instance, p, source->partitions[p].seen.position);
+    }
+  }
+}
+
+void engine_snapshot_turn(struct engine *engine, bool now) {
+  struct engine_snapshot *snapshot = engine->snapshot;
+  if (snapshot != NULL && snapshot->written && wal_synced_lsn(engine->wal) >= snapshot->lsn) {
+    keep(engine, snapshot);
+    snapshot_free(snapshot);
+    snapshot = NULL;
+  }
+  int64_t mono_us = clock_mono_us(engine->io->clock);
+  if (mono_us >= engine->next_checkpoint_us || now) {
+    engine->commit_wanted = engine->released_epoch;
+    if (mono_us >= engine->next_checkpoint_us) {
+      engine->next_checkpoint_us = mono_us + engine->settings->checkpoint_interval_us;
+      engine->snapshot_due = true;
+    }
+  }
+  if (snapshot != NULL || !(engine->snapshot_due || now)) return;
+  uint64_t newest = engine->n_kept > 0 ? engine->kept[0].epoch : 0;
+  if (engine->last_epoch <= newest || !engine_sinks_all(engine, newest)) return;
+  if (engine->recovery != NULL || engine->stopping) return;
+  engine->snapshot_due = false;
+  snapshot = engine->snapshot = mem_zalloc(sizeof *snapshot);
+  snapshot->engine = engine;
+  snapshot->epoch = engine->last_epoch;
+  snapshot->lsn = engine->last_lsn;
+  engine_section_put(engine, snapshot->epoch, snapshot->lsn, &snapshot->section);
+  exec_submit(engine->runner_exec, (struct exec_job){freeze, frozen, snapshot});
+}

@@ -1,0 +1,69 @@
+/* epoch: one admitted group of input: the unit of logging, processing and commit.
+ *
+ * Made on the loop's thread by take.c (from sources, or from the log at recovery), run by the
+ * runner, freed on the loop's thread. Its input is a list of chunks in the order of the log. */
+#ifndef TIDEMARK_FLOW_EPOCH_H
+#define TIDEMARK_FLOW_EPOCH_H
+
+#include "daemon/flow/plugin.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct block { /* LIMIT_PADDING_BYTES readable before data and behind data + cap */
+  char *data;
+  size_t cap, used;
+  void *memory;
+};
+
+struct chunk {
+  uint32_t source; /* kind_index of the source's stage */
+  uint32_t partition;
+  uint64_t from, to;
+  const char *data;
+  size_t len;
+  int flags; /* enum take_flags */
+};
+
+struct partition_id {
+  uint32_t source, partition;
+};
+
+/* A partition as the run must know it: name for positions. Names live as long as the engine. */
+struct new_partition {
+  uint32_t source, partition;
+  struct slice name, identity;
+};
+
+struct epoch {
+  uint64_t number;
+  int64_t clock_us;
+  struct block *blocks;
+  size_t n_blocks, cap_blocks;
+  struct chunk *chunks;
+  size_t n_chunks, cap_chunks;
+  struct new_partition *new_partitions;
+  size_t n_new, cap_new;
+  struct partition_id *partition_ends;
+  size_t n_partition_ends, cap_partition_ends;
+  uint32_t *source_ends;
+  size_t n_source_ends, cap_source_ends;
+  uint64_t bytes;   /* of all chunks */
+  uint64_t end_lsn; /* of its record in the log */
+  bool replayed;
+  /* Set by the run. */
+  struct sink_batch **batches; /* [sinks]; NULL where there is nothing for the sink */
+  size_t n_batches;
+  uint64_t n_records;
+  bool stopped; /* on_error: stop or on_late: stop met a record */
+  struct err stop;
+  int64_t next_clock_us; /* when the clock alone makes something due */
+};
+
+/* take.c: a new epoch without input; and its end (loop's thread). Batches that were handed on are
+ * NULL by then. */
+struct epoch *epoch_new(uint64_t number, int64_t clock_us);
+void epoch_free(struct epoch *epoch);
+void sink_batch_free(struct sink_batch *batch); /* NULL is fine */
+
+#endif

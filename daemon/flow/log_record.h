@@ -1,0 +1,77 @@
+/* log_record: what stands in the log: kinds of records, their bodies, and how they read.
+ *
+ * Bodies are the little-endian fields of daemon/state/snapshot.h, in the order of the structs. */
+#ifndef TIDEMARK_FLOW_LOG_RECORD_H
+#define TIDEMARK_FLOW_LOG_RECORD_H
+
+#include "daemon/base/arena.h"
+#include "daemon/base/buf.h"
+#include "daemon/base/err.h"
+#include "daemon/flow/epoch.h"
+
+enum log_kind {
+  LOG_EPOCH = 1, /* an admitted group of input */
+  LOG_PAYLOAD,   /* bytes of the input of the epoch that follows */
+  LOG_SINK,      /* a sink holds everything up to an epoch */
+  LOG_ABANDON,   /* the epochs from this one on were taken back before they had an effect */
+  LOG_CONFIG,    /* the configuration (u64 id) in force from here on */
+  LOG_DRAINED,   /* the pipeline stopped with nothing left behind */
+};
+
+/* One range of positions of one partition. */
+struct log_input {
+  uint32_t source, partition;
+  uint64_t from, to;
+  uint64_t bytes; /* of the records */
+  uint32_t crc;   /* CRC-32C of those bytes */
+  uint32_t flags; /* LOG_INPUT_PAYLOAD | enum take_flags << 8 */
+};
+#define LOG_INPUT_PAYLOAD 1u
+
+struct log_epoch {
+  uint64_t number;
+  int64_t clock_us;
+  struct new_partition *new_partitions;
+  size_t n_new;
+  struct log_input *inputs;
+  size_t n_inputs;
+  struct partition_id *partition_ends;
+  size_t n_partition_ends;
+  uint32_t *source_ends;
+  size_t n_source_ends;
+};
+void log_epoch_put(struct buf *buf, const struct log_epoch *epoch);
+int log_epoch_get(struct slice body, struct arena *arena, struct log_epoch *epoch);
+
+struct log_sink {
+  struct slice sink; /* component name */
+  uint64_t epoch;
+  struct slice state;
+};
+void log_sink_put(struct buf *buf, const struct log_sink *sink);
+int log_sink_get(struct slice body, struct log_sink *sink);
+
+/* A kind of record. redo is what recovery does with it; recovering keeps its own state. */
+struct recovery;
+struct log_kind_row {
+  uint16_t id;
+  const char *name;
+  int (*redo)(struct recovery *recovery, uint64_t end_lsn, struct slice body, struct err *err);
+  /* Appends a line for people. -1: the body is not what it should be. */
+  int (*describe)(struct buf *out, struct slice body);
+};
+/* recover.c */
+int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                        struct err *err);
+int recovery_redo_payload(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err);
+int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                       struct err *err);
+int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err);
+int recovery_redo_nothing(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err);
+
+const struct log_kind_row *log_kind_find(uint16_t id); /* or NULL */
+
+#endif

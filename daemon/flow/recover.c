@@ -1,0 +1,464 @@
+/* recover: from the state folder to where the last life ended.
+ *
+ *  1. The newest good snapshot says from where to read the log for what the sinks hold.
+ *  2. Sinks open and say which epoch they hold (a file is cut to it).
+ *  3. The newest good snapshot that is not ahead of the log, and not newer than what any sink
+ * holds, is loaded. With none, and a log that still begins at its beginning, everything is
+ * replayed.
+ *  4. One pass over the log behind it: positions of the partitions, epochs taken back.
+ *  5. Sources open at those positions.
+ *  6. The epochs are run again, one by one, from the log or by reading their ranges again; what a
+ *     sink already holds is not sent again. */
+#include "daemon/flow/engine_internal.h"
+
+#include "daemon/base/mem.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+struct recovery {
+  struct engine *engine;
+  struct wal_reader *reader;
+  struct arena arena;  /* of the record at hand */
+  uint64_t from_epoch; /* of the snapshot: it and what is before are in the state */
+  uint64_t from_lsn;
+  bool sinks_only; /* step 1: what the sinks hold, nothing else */
+  /* Epochs taken back: numbers from..before (exclusive lsn of the abandoning record). */
+  struct abandoned {
+    uint64_t from_epoch, lsn;
+  } * abandoned;
+  size_t n_abandoned, cap_abandoned;
+  /* The epoch to be run. */
+  bool replaying;
+  struct buf payload;
+  struct epoch *epoch;
+  uint64_t end_lsn;
+};
+
+static int damaged(struct recovery *recovery, uint64_t end_lsn, const char *what, struct err *err) {
+  return err_set(err, ERR_CORRUPT,
+                 "%s: the %s record that ends at position %" PRIu64
+                 " of the log is not what this version "
+                 "writes, though its checksum is good: it was written by another version",
+                 recovery->engine->log_dir, what, end_lsn);
+}
+
+/* ------------------------------------------------------------------ what records do */
+
+static bool epoch_fits(const struct engine *engine, const struct log_epoch *epoch) {
+  for (size_t i = 0; i < epoch->n_new; i++) {
+    if (epoch->new_partitions[i].source >= engine->n_sources) return false;
+  }
+  for (size_t i = 0; i < epoch->n_inputs; i++) {
+    if (epoch->inputs[i].source >= engine->n_sources) return false;
+  }
+  for (size_t i = 0; i < epoch->n_partition_ends; i++) {
+    if (epoch->partition_ends[i].source >= engine->n_sources) return false;
+  }
+  for (size_t i = 0; i < epoch->n_source_ends; i++) {
+    if (epoch->source_ends[i] >= engine->n_sources) return false;
+  }
+  return true;
+}
+
+static bool is_abandoned(const struct recovery *recovery, uint64_t number, uint64_t end_lsn) {
+  for (size_t i = 0; i < recovery->n_abandoned; i++) {
+    if (number >= recovery->abandoned[i].from_epoch && end_lsn <= recovery->abandoned[i].lsn)
+      return true;
+  }
+  return false;
+}
+
+/* Step 4: positions as they will be when all is replayed. */
+static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn) {
+  struct engine *engine = recovery->engine;
+  for (size_t i = 0; i < epoch->n_new; i++) {
+    const struct new_partition *new = &epoch->new_partitions[i];
+    struct engine_source *source = &engine->sources[new->source];
+    if (new->partition < source->n_partitions) continue;
+    if (new->partition > source->n_partitions) return -1;
+    engine_partition_add(source, new->name, new->identity);
+    source->partitions[new->partition].logged = true;
+  }
+  for (size_t i = 0; i < epoch->n_inputs; i++) {
+    const struct log_input *input = &epoch->inputs[i];
+    struct engine_source *source = &engine->sources[input->source];
+    if (input->partition >= source->n_partitions) return -1;
+    source->partitions[input->partition].seen.position = input->to;
+  }
+  for (size_t i = 0; i < epoch->n_partition_ends; i++) {
+    const struct partition_id *id = &epoch->partition_ends[i];
+    if (id->partition >= engine->sources[id->source].n_partitions) return -1;
+    engine->sources[id->source].partitions[id->partition].seen.ended = true;
+  }
+  for (size_t i = 0; i < epoch->n_source_ends; i++)
+    engine->sources[epoch->source_ends[i]].ended = true;
+  engine->last_epoch = epoch->number;
+  engine->last_lsn = end_lsn;
+  if (epoch->clock_us > engine->clock_us) engine->clock_us = epoch->clock_us;
+  return 0;
+}
+
+/* Step 6: the payloads in front of an epoch's record, in order, belong to its inputs that say so.
+ */
+static int epoch_replay(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn,
+                        struct err *err) {
+  struct slice *payloads = arena_zalloc(&recovery->arena, (epoch->n_inputs + 1) * sizeof *payloads);
+  size_t at = 0;
+  for (size_t i = 0; i < epoch->n_inputs; i++) {
+    const struct log_input *input = &epoch->inputs[i];
+    if (!(input->flags & LOG_INPUT_PAYLOAD)) continue;
+    if (input->bytes > recovery->payload.len - at) return damaged(recovery, end_lsn, "epoch", err);
+    payloads[i] = (struct slice){recovery->payload.data + at, (size_t)input->bytes};
+    at += (size_t)input->bytes;
+  }
+  int result = take_from_log(recovery->engine, epoch, payloads, &recovery->epoch, err);
+  if (recovery->epoch != NULL) recovery->epoch->end_lsn = end_lsn;
+  return result;
+}
+
+static int gap(const struct recovery *recovery, uint64_t number, struct err *err) {
+  const struct engine *engine = recovery->engine;
+  return err_set(
+      err, ERR_CORRUPT,
+      "epoch %" PRIu64 " is needed next, but %s goes on with epoch %" PRIu64
+      " (the snapshots in %s that are good, and that no sink is behind, end before): restore the "
+      "folder from a copy, or begin anew with an empty one",
+      engine->last_epoch + 1, engine->log_dir, number, engine->snapshot_dir);
+}
+
+int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                        struct err *err) {
+  struct log_epoch epoch;
+  arena_reset(&recovery->arena);
+  if (log_epoch_get(body, &recovery->arena, &epoch) != 0 ||
+      (!recovery->sinks_only && !epoch_fits(recovery->engine, &epoch))) {
+    return damaged(recovery, end_lsn, "epoch", err);
+  }
+  int result = 0;
+  if (recovery->sinks_only) {
+    recovery->engine->last_epoch = epoch.number;
+  } else if (epoch.number > recovery->from_epoch &&
+             !is_abandoned(recovery, epoch.number, end_lsn)) {
+    if (recovery->replaying) {
+      result = epoch_replay(recovery, &epoch, end_lsn, err);
+    } else if (epoch.number != recovery->engine->last_epoch + 1) {
+      result = gap(recovery, epoch.number, err);
+    } else if (epoch_pass(recovery, &epoch, end_lsn) != 0) {
+      result = damaged(recovery, end_lsn, "epoch", err);
+    }
+  }
+  buf_clear(&recovery->payload);
+  return result;
+}
+
+int recovery_redo_payload(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err) {
+  (void)end_lsn;
+  (void)err;
+  if (recovery->replaying) buf_put_slice(&recovery->payload, body);
+  return 0;
+}
+
+int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                       struct err *err) {
+  if (!recovery->sinks_only) return 0;
+  struct log_sink record;
+  if (log_sink_get(body, &record) != 0) return damaged(recovery, end_lsn, "sink", err);
+  struct engine *engine = recovery->engine;
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    if (!slice_is(record.sink, sink->stage->name)) continue;
+    sink->registered = true;
+    sink->committed_epoch = record.epoch;
+    buf_clear(&sink->state);
+    buf_put_slice(&sink->state, record.state);
+  }
+  return 0;
+}
+
+int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err) {
+  if (!recovery->sinks_only) return 0;
+  size_t at = 0;
+  uint64_t from = 0;
+  if (field_get_u64(body, &at, &from) != 0) return damaged(recovery, end_lsn, "abandon", err);
+  array_grow((void **)&recovery->abandoned, &recovery->cap_abandoned, recovery->n_abandoned,
+             sizeof *recovery->abandoned);
+  recovery->abandoned[recovery->n_abandoned++] = (struct abandoned){from, end_lsn};
+  if (recovery->engine->last_epoch >= from) recovery->engine->last_epoch = from - 1;
+  return 0;
+}
+
+int recovery_redo_nothing(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err) {
+  (void)recovery;
+  (void)end_lsn;
+  (void)body;
+  (void)err;
+  return 0;
+}
+
+static int redo(struct recovery *recovery, const struct wal_record *record, struct err *err) {
+  const struct log_kind_row *kind = log_kind_find(record->kind);
+  if (kind == NULL) {
+    return err_set(err, ERR_CONFIG,
+                   "%s: position %" PRIu64
+                   " holds a record of kind %u, which this version (%s) does not "
+                   "know: use the version that wrote it",
+                   recovery->engine->log_dir, record->lsn, record->kind, TIDEMARK_VERSION);
+  }
+  return kind->redo(recovery, record->end_lsn, record->body, err);
+}
+
+static int pass(struct recovery *recovery, uint64_t lsn, struct err *err) {
+  struct wal_reader *reader;
+  if (wal_reader_open(recovery->engine->wal, lsn, &reader, err) != 0) return -1;
+  struct wal_record record;
+  int more;
+  while ((more = wal_reader_next(reader, &record, err)) == 1) {
+    if (redo(recovery, &record, err) != 0) {
+      more = -1;
+      break;
+    }
+  }
+  wal_reader_close(reader);
+  return more;
+}
+
+/* ------------------------------------------------------------------ snapshots */
+
+/* Reads the engine's section, or all of it into the runner. */
+static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, uint64_t *lsn,
+                         struct err *err) {
+  struct snapshot_reader *reader;
+  if (snapshot_open(engine->io->disk, engine->snapshot_dir, epoch, &reader, err) != 0) return -1;
+  struct snapshot_section section;
+  int more;
+  bool found = false;
+  while ((more = snapshot_next(reader, &section, err)) == 1) {
+    if (strcmp(section.name, "engine") == 0) {
+      uint64_t named;
+      found = true;
+      if (engine_section_get(engine, section.body, &named, lsn) != 0) {
+        more = err_set(err, ERR_CONFIG,
+                       "the state in %s was made by a pipeline with other sources; use another "
+                       "state.dir for the "
+                       "changed pipeline, or remove this one to begin anew",
+                       engine->snapshot_dir);
+        break;
+      }
+      if (!all) break;
+      continue;
+    }
+    bool known;
+    if (runner_load(engine->runner, &section, &known, err) != 0) {
+      more = -1;
+      break;
+    }
+    if (!known) {
+      more = err_set(err, ERR_CONFIG,
+                     "the snapshot of epoch %" PRIu64
+                     " in %s holds state of \"%s\", which the pipeline "
+                     "no longer has; use another state.dir for the changed pipeline",
+                     epoch, engine->snapshot_dir, section.name);
+      break;
+    }
+  }
+  snapshot_close(reader);
+  if (more < 0) return -1;
+  return found ? 0
+               : err_set(err, ERR_CORRUPT, "the snapshot of epoch %" PRIu64 " in %s is incomplete",
+                         epoch, engine->snapshot_dir);
+}
+
+static void sources_forget(struct engine *engine) {
+  for (size_t s = 0; s < engine->n_sources; s++) {
+    struct engine_source *source = &engine->sources[s];
+    for (size_t p = 0; p < source->n_partitions; p++) {
+      free((void *)source->partitions[p].seen.name.data);
+      free((void *)source->partitions[p].seen.identity.data);
+    }
+    source->n_partitions = 0;
+    source->ended = false;
+  }
+}
+
+static void recovery_free(struct recovery *recovery) {
+  if (recovery == NULL) return;
+  wal_reader_close(recovery->reader);
+  arena_fini(&recovery->arena);
+  buf_fini(&recovery->payload);
+  free(recovery->abandoned);
+  free(recovery);
+}
+
+/* The good snapshots, newest first, with their positions in the log; others are left out and said.
+ */
+static int snapshots_find(struct engine *engine, struct snapshot_known **known, size_t *n_known,
+                          struct err *err) {
+  uint64_t *epochs;
+  size_t n;
+  *known = NULL;
+  *n_known = 0;
+  if (snapshot_list(engine->io->disk, engine->snapshot_dir, true, &epochs, &n, err) != 0) return -1;
+  *known = mem_zalloc((n + 1) * sizeof **known);
+  int result = 0;
+  for (size_t i = 0; i < n && result == 0; i++) {
+    struct err why;
+    uint64_t lsn = 0;
+    if (snapshot_verify(engine->io->disk, engine->snapshot_dir, epochs[i], &why) != 0) {
+      diag_say(engine->diag, DIAG_WARNING, engine->where,
+               "%s; the one before is used, and more of the log is run again", why.text);
+      continue;
+    }
+    sources_forget(engine);
+    result = snapshot_read(engine, epochs[i], false, &lsn, err);
+    if (result == 0 && lsn > wal_end_lsn(engine->wal)) {
+      /* Its epoch was never synced, so nothing of it was ever delivered. */
+      result = snapshot_remove(engine->io->disk, engine->snapshot_dir, epochs[i], err);
+      continue;
+    }
+    if (result == 0) (*known)[(*n_known)++] = (struct snapshot_known){epochs[i], lsn};
+  }
+  sources_forget(engine);
+  free(epochs);
+  return result;
+}
+
+static uint64_t least_held(const struct engine *engine) {
+  uint64_t least = UINT64_MAX;
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    if (engine->sinks[i].held_epoch < least) least = engine->sinks[i].held_epoch;
+  }
+  return least;
+}
+
+/* Sinks that the log has never heard of begin with what comes now. */
+static void sinks_register(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    if (sink->registered) continue;
+    sink->registered = true;
+    sink->held_epoch = sink->committed_epoch = engine->last_epoch;
+    struct log_sink record = {slice_of(sink->stage->name), engine->last_epoch, {NULL, 0}};
+    struct buf body;
+    buf_init(&body);
+    log_sink_put(&body, &record);
+    struct slice part = buf_slice(&body);
+    wal_append(engine->wal, LOG_SINK, &part, 1);
+    buf_fini(&body);
+  }
+}
+
+static int snapshot_choose(struct engine *engine, const struct snapshot_known *known,
+                           size_t n_known, struct recovery *recovery, struct err *err) {
+  uint64_t held = least_held(engine);
+  engine->clock_us = TIME_MIN_US;
+  for (size_t i = 0; i < n_known; i++) {
+    if (known[i].epoch > held) continue;
+    uint64_t lsn;
+    if (snapshot_read(engine, known[i].epoch, true, &lsn, err) != 0) return -1;
+    recovery->from_epoch = engine->last_epoch = known[i].epoch;
+    recovery->from_lsn = engine->last_lsn = lsn;
+    engine->kept[0] = known[i];
+    engine->n_kept = 1;
+    if (i + 1 < n_known) {
+      engine->kept[1] = known[i + 1];
+      engine->n_kept = 2;
+    }
+    for (size_t k = 0; k < i; k++) { /* newer than a sink: they are made again */
+      if (snapshot_remove(engine->io->disk, engine->snapshot_dir, known[k].epoch, err) != 0)
+        return -1;
+    }
+    return 0;
+  }
+  recovery->from_epoch = engine->last_epoch = 0;
+  for (size_t k = 0; k < n_known; k++) {
+    if (snapshot_remove(engine->io->disk, engine->snapshot_dir, known[k].epoch, err) != 0)
+      return -1;
+  }
+  return 0;
+}
+
+/* A sink that holds more than the log knows of belongs to another life of the pipeline. */
+static int sinks_check(const struct engine *engine, struct err *err) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    const struct engine_sink *sink = &engine->sinks[i];
+    if (sink->held_epoch <= engine->last_epoch) continue;
+    return err_set(err, ERR_CORRUPT,
+                   "sink %s holds epoch %" PRIu64 ", but the log in %s ends with epoch %" PRIu64
+                   ": the state folder is older than what was delivered; restore the right one",
+                   sink->stage->name, sink->held_epoch, engine->log_dir, engine->last_epoch);
+  }
+  return 0;
+}
+
+static int sources_open(struct engine *engine, struct err *err) {
+  for (size_t s = 0; s < engine->n_sources; s++) {
+    struct engine_source *source = &engine->sources[s];
+    source->open = true;
+    if (source->stage->source->open(source->instance, &source->ctx, err) != 0) {
+      return err_wrap(err, "source %s", source->stage->name);
+    }
+    source->ready = true;
+  }
+  return 0;
+}
+
+int engine_recover_begin(struct engine *engine, struct err *err) {
+  struct recovery *recovery = engine->recovery = mem_zalloc(sizeof *recovery);
+  recovery->engine = engine;
+  arena_init(&recovery->arena, 16 << 10);
+  struct snapshot_known *known;
+  size_t n_known;
+  if (snapshots_find(engine, &known, &n_known, err) != 0) {
+    free(known);
+    return -1;
+  }
+  uint64_t ignored;
+  recovery->sinks_only = true;
+  int result = 0;
+  if (n_known > 0) {
+    result = snapshot_read(engine, known[0].epoch, false, &ignored, err);
+    engine->last_epoch = known[0].epoch;
+    sources_forget(engine);
+  }
+  if (result == 0) result = pass(recovery, n_known > 0 ? known[n_known - 1].lsn : 0, err);
+  recovery->sinks_only = false;
+  if (result == 0) {
+    sinks_register(engine);
+    result = engine_sinks_open(engine, err);
+  }
+  if (result == 0) result = snapshot_choose(engine, known, n_known, recovery, err);
+  free(known);
+  if (result == 0) result = pass(recovery, recovery->from_lsn, err);
+  if (result == 0) result = sinks_check(engine, err);
+  if (result == 0) result = sources_open(engine, err);
+  if (result != 0) return -1;
+  engine->released_epoch = recovery->from_epoch;
+  recovery->replaying = true;
+  return wal_reader_open(engine->wal, recovery->from_lsn, &recovery->reader, err);
+}
+
+int engine_recover_next(struct engine *engine, struct epoch **epoch, struct err *err) {
+  struct recovery *recovery = engine->recovery;
+  recovery->epoch = NULL;
+  while (recovery->epoch == NULL) {
+    struct wal_record record;
+    int more = wal_reader_next(recovery->reader, &record, err);
+    if (more <= 0) return more;
+    if (redo(recovery, &record, err) != 0) {
+      epoch_free(recovery->epoch);
+      recovery->epoch = NULL;
+      return -1;
+    }
+  }
+  *epoch = recovery->epoch;
+  return 1;
+}
+
+void engine_recover_end(struct engine *engine) {
+  recovery_free(engine->recovery);
+  engine->recovery = NULL;
+}

@@ -1,0 +1,343 @@
+/* runner: see runner.h; the order in which an epoch is run. */
+#include "daemon/flow/run.h"
+
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_t n_shards,
+                          const struct diag *diag) {
+  struct runner *runner = mem_zalloc(sizeof *runner);
+  runner->graph = graph;
+  runner->diag = diag;
+  runner->n_workers = n_workers;
+  runner->n_shards = n_shards;
+  runner->pool = pool_new(graph->io->threads, n_workers);
+  runner->next_ord = 1;
+  arena_init(&runner->arena, 64 << 10);
+  runner->runs = mem_zalloc(graph->n_stages * sizeof *runner->runs);
+  runner->sources = mem_zalloc(graph->n_kind[STAGE_SOURCE] * sizeof(struct stage_run *));
+  for (size_t i = 0; i < graph->n_stages; i++) {
+    struct stage_run *run = &runner->runs[i];
+    const struct stage *stage = graph->stages[i];
+    run->stage = stage;
+    run->figures.watermark_us = TIME_MIN_US;
+    run->own_track.start_us = TIME_MIN_US;
+    run->heads = mem_zalloc(stage->n_ports * sizeof *run->heads);
+    if (stage->kind == STAGE_SOURCE) {
+      runner->sources[stage->kind_index] = run;
+      source_time_init(&run->time, stage->source_common);
+      run->decoders = mem_zalloc(n_workers * sizeof(struct decoder *));
+      struct codec_options options = {.strict = stage->source_common->json_strict,
+                                      .line_max = stage->source_common->line_max_bytes};
+      for (uint32_t w = 0; w < n_workers; w++) {
+        run->decoders[w] = stage->codec->decoder_new(&options, stage->ports[0].schema->rowset);
+      }
+    }
+    if (stage->kind == STAGE_KEYED) {
+      run->shard_errors = mem_zalloc(n_shards * sizeof *run->shard_errors);
+      stage->transform->state_new(stage->component->instance, n_shards, &runner->account);
+    }
+  }
+  return runner;
+}
+
+static bool is_source_list(const struct stage *stage) {
+  return stage->kind == STAGE_SOURCE; /* its list of views is the epoch arena's */
+}
+
+void runner_free(struct runner *runner) {
+  if (runner == NULL) return;
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    struct stage_run *run = &runner->runs[i];
+    const struct stage *stage = run->stage;
+    for (size_t p = 0; p < stage->n_ports; p++) {
+      if (!is_source_list(stage)) free(run->heads[p].list);
+    }
+    free(run->heads);
+    watermark_track_fini(&run->own_track);
+    if (stage->kind == STAGE_SOURCE) {
+      for (uint32_t w = 0; w < runner->n_workers; w++) stage->codec->decoder_free(run->decoders[w]);
+      for (size_t n = 0; n < run->n_partition_names; n++) {
+        if (run->partition_names[n].len > 0) free((void *)run->partition_names[n].data);
+      }
+      free(run->decoders);
+      free(run->partition_names);
+      source_time_fini(&run->time);
+    }
+    if (stage->kind == STAGE_KEYED) {
+      for (uint32_t s = 0; s < runner->n_shards; s++) free(run->shard_errors[s].list);
+      free(run->shard_errors);
+      stage->transform->state_free(stage->component->instance);
+    }
+  }
+  pool_free(runner->pool);
+  arena_fini(&runner->arena);
+  free(runner->batches);
+  free(runner->sources);
+  free(runner->runs);
+  free(runner);
+}
+
+void runner_adopt(struct runner *runner, struct batch *batch) {
+  if (batch->adopted) return;
+  batch->adopted = true;
+  array_grow((void **)&runner->batches, &runner->cap_batches, runner->n_batches,
+             sizeof *runner->batches);
+  runner->batches[runner->n_batches++] = batch;
+}
+
+/* Joins what the tasks encoded for a sink. The parts pass to the batch. */
+static void sink_collect(struct runner *runner, struct stage_run *run) {
+  uint64_t records = 0, bytes = 0;
+  size_t n_parts = 0;
+  for (size_t t = 0; t < run->n_tasks; t++) {
+    for (size_t p = 0; p < run->parts[t].n_pieces; p++)
+      records += run->parts[t].pieces[p].n_records;
+    bytes += run->parts[t].bytes.len;
+    if (run->parts[t].n_pieces > 0) n_parts++;
+  }
+  run_count_errors(runner, run);
+  struct sink_batch *batch = NULL;
+  if (n_parts > 0) {
+    batch = mem_zalloc(sizeof *batch);
+    *batch = (struct sink_batch){.epoch = runner->epoch->number,
+                                 .n_records = records,
+                                 .n_bytes = bytes,
+                                 .clock_us = runner->epoch->clock_us};
+    batch->parts = mem_alloc(n_parts * sizeof *batch->parts);
+  }
+  for (size_t t = 0; t < run->n_tasks; t++) {
+    struct sink_part *part = &run->parts[t];
+    if (part->n_pieces == 0) {
+      buf_fini(&part->bytes);
+      free(part->pieces);
+      continue;
+    }
+    /* Routes lie in the rows' batches, which end with the epoch's run. */
+    for (size_t p = 0; p < part->n_pieces; p++) {
+      struct slice *route = &part->pieces[p].route;
+      if (route->len > 0) route->data = mem_strndup(route->data, route->len);
+    }
+    batch->parts[batch->n_parts] = *part;
+    batch->parts[batch->n_parts++].errors = (struct row_errors){0};
+  }
+  runner->epoch->batches[run->stage->kind_index] = batch;
+}
+
+void sink_batch_free(struct sink_batch *batch) {
+  if (batch == NULL) return;
+  for (size_t i = 0; i < batch->n_parts; i++) {
+    struct sink_part *part = &batch->parts[i];
+    for (size_t p = 0; p < part->n_pieces; p++) {
+      if (part->pieces[p].route.len > 0) free((void *)part->pieces[p].route.data);
+    }
+    free(part->pieces);
+    buf_fini(&part->bytes);
+  }
+  free(batch->parts);
+  free(batch);
+}
+
+/* When the clock alone makes something due: early results, processing time, idle sources. */
+int64_t runner_next_clock_us(const struct runner *runner) {
+  int64_t next = TIME_MAX_US, wanted = TIME_MAX_US;
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    if (stage->kind != STAGE_KEYED) continue;
+    const void *instance = stage->component->instance;
+    if (stage->transform->next_clock_us != NULL) {
+      int64_t at = stage->transform->next_clock_us(instance);
+      if (at < next) next = at;
+    }
+    if (stage->transform->next_watermark_us != NULL) {
+      int64_t at = stage->transform->next_watermark_us(instance);
+      if (at < wanted) wanted = at;
+    }
+  }
+  for (size_t s = 0; s < runner->graph->n_kind[STAGE_SOURCE]; s++) {
+    int64_t at = source_time_next_clock_us(&runner->sources[s]->time, wanted);
+    if (at < next) next = at;
+  }
+  return next;
+}
+
+static void epoch_clean(struct runner *runner) {
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    struct stage_run *run = &runner->runs[i];
+    for (size_t t = 0; t < run->n_tasks; t++) row_errors_fini(&run->errors[t]);
+    run->n_tasks = 0;
+  }
+  for (size_t i = 0; i < runner->n_batches; i++) batch_free(runner->batches[i]);
+  runner->n_batches = 0;
+  arena_reset(&runner->arena);
+}
+
+void runner_run(struct runner *runner, struct epoch *epoch) {
+  runner->epoch = epoch;
+  runner->stop_found = false;
+  runner->first_ord = runner->next_ord++;
+  epoch->n_batches = runner->graph->n_kind[STAGE_SINK];
+  epoch->batches = mem_zalloc(epoch->n_batches * sizeof(struct sink_batch *));
+  run_sources(runner);
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    struct stage_run *run = &runner->runs[i];
+    switch (stage->kind) {
+    case STAGE_SOURCE: atomic_store(&run->figures.watermark_us, watermark_end(run->track)); break;
+    case STAGE_STATELESS: run_count_errors(runner, run); break;
+    case STAGE_KEYED:
+      run_keyed(runner, run);
+      run_chains(runner, stage);
+      break;
+    case STAGE_MERGE:
+      run_merge(runner, run);
+      run_chains(runner, stage);
+      break;
+    case STAGE_ERRORS:
+      run_errors(runner, run);
+      run_chains(runner, stage);
+      break;
+    case STAGE_SINK: sink_collect(runner, run); break;
+    }
+  }
+  epoch->next_clock_us = runner_next_clock_us(runner);
+  runner->stopped |= epoch->stopped;
+  epoch_clean(runner);
+  runner->epoch = NULL;
+}
+
+/* ------------------------------------------------------------------ state
+ * Sections: "runner" (ords, sources' times, partitions' names, arrivals) and per keyed stage its
+ * name, one per shard and "name *" for what is the instance's as a whole. */
+
+static void runner_put(const struct runner *runner, struct buf *out) {
+  field_put_u64(out, runner->next_ord);
+  field_put_u32(out, runner->n_shards);
+  field_put_u64(out, runner->graph->n_kind[STAGE_SOURCE]);
+  for (size_t s = 0; s < runner->graph->n_kind[STAGE_SOURCE]; s++) {
+    const struct stage_run *run = runner->sources[s];
+    field_put_bytes(out, slice_of(run->stage->name));
+    source_time_save(&run->time, out);
+    field_put_u64(out, run->n_partition_names);
+    for (size_t i = 0; i < run->n_partition_names; i++)
+      field_put_bytes(out, run->partition_names[i]);
+  }
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage_run *run = &runner->runs[i];
+    field_put_u64(out, run->arrivals);
+    field_put_i64(out, watermark_end(&run->own_track));
+    field_put_u64(out, run->figures.records_in);
+    field_put_u64(out, run->figures.records_out);
+    field_put_u64(out, run->figures.errors);
+    for (int c = 0; c < TRANSFORM_COUNTERS; c++) field_put_u64(out, run->figures.counters[c]);
+  }
+}
+
+int runner_save(const struct runner *runner, struct snapshot_writer *writer, struct err *err) {
+  runner_put(runner, snapshot_begin(writer));
+  if (snapshot_end(writer, "runner", 0, err) != 0) return -1;
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    if (stage->kind != STAGE_KEYED) continue;
+    for (uint32_t s = 0; s < runner->n_shards; s++) {
+      stage->transform->save(stage->component->instance, s, snapshot_begin(writer));
+      if (snapshot_end(writer, stage->name, s, err) != 0) return -1;
+    }
+    if (stage->transform->save_all == NULL) continue;
+    stage->transform->save_all(stage->component->instance, snapshot_begin(writer));
+    if (snapshot_end(writer, stage->name, runner->n_shards, err) != 0) return -1;
+  }
+  return 0;
+}
+
+static int figures_get(struct slice body, size_t *at, struct stage_run *run) {
+  uint64_t value = 0;
+  if (field_get_u64(body, at, &value) != 0) return -1;
+  run->figures.records_in = value;
+  if (field_get_u64(body, at, &value) != 0) return -1;
+  run->figures.records_out = value;
+  if (field_get_u64(body, at, &value) != 0) return -1;
+  run->figures.errors = value;
+  for (int c = 0; c < TRANSFORM_COUNTERS; c++) {
+    if (field_get_u64(body, at, &value) != 0) return -1;
+    run->figures.counters[c] = value;
+  }
+  return 0;
+}
+
+static int runner_get(struct runner *runner, struct slice body) {
+  size_t at = 0;
+  uint32_t n_shards = 0;
+  uint64_t n_sources = 0, n_names = 0;
+  if (field_get_u64(body, &at, &runner->next_ord) != 0 ||
+      field_get_u32(body, &at, &n_shards) != 0 || n_shards != runner->n_shards ||
+      field_get_u64(body, &at, &n_sources) != 0 ||
+      n_sources != runner->graph->n_kind[STAGE_SOURCE]) {
+    return -1;
+  }
+  for (uint64_t s = 0; s < n_sources; s++) {
+    struct stage_run *run = runner->sources[s];
+    struct slice name;
+    if (field_get_bytes(body, &at, &name) != 0 || !slice_is(name, run->stage->name) ||
+        source_time_load(&run->time, body, &at) != 0 || field_get_u64(body, &at, &n_names) != 0) {
+      return -1;
+    }
+    run->time.track.start_us = run->time.watermark_us;
+    for (uint64_t i = 0; i < n_names; i++) {
+      if (field_get_bytes(body, &at, &name) != 0) return -1;
+      array_grow((void **)&run->partition_names, &run->cap_partition_names, run->n_partition_names,
+                 sizeof *run->partition_names);
+      run->partition_names[run->n_partition_names++] =
+          name.len > 0 ? (struct slice){mem_strndup(name.data, name.len), name.len} : slice_of("");
+    }
+  }
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    struct stage_run *run = &runner->runs[i];
+    if (field_get_u64(body, &at, &run->arrivals) != 0 ||
+        field_get_i64(body, &at, &run->own_track.start_us) != 0 ||
+        figures_get(body, &at, run) != 0) {
+      return -1;
+    }
+  }
+  return at == body.len ? 0 : -1;
+}
+
+int runner_load(struct runner *runner, const struct snapshot_section *section_read, bool *known,
+                struct err *err) {
+  *known = true;
+  if (strcmp(section_read->name, "runner") == 0) {
+    if (runner_get(runner, section_read->body) == 0) return 0;
+    return err_set(err, ERR_CONFIG,
+                   "the state was made by a pipeline with other sources or transforms; use another "
+                   "state.dir for the changed pipeline, or remove this one to begin anew");
+  }
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    if (stage->kind != STAGE_KEYED || strcmp(stage->name, section_read->name) != 0) continue;
+    void *instance = stage->component->instance;
+    int result;
+    if (section_read->index < runner->n_shards) {
+      result = stage->transform->load(instance, section_read->index, section_read->body, err);
+    } else if (stage->transform->load_all != NULL) {
+      result = stage->transform->load_all(instance, section_read->body, err);
+    } else {
+      result = err_set(err, ERR_CORRUPT, "a section that this version does not write");
+    }
+    return result == 0 ? 0 : err_wrap(err, "transform %s", stage->name);
+  }
+  *known = false;
+  return 0;
+}
+
+bool runner_stopped(const struct runner *runner) {
+  return runner->stopped;
+}
+
+uint64_t runner_state_bytes(const struct runner *runner) {
+  return atomic_load_explicit(&runner->account.bytes, memory_order_relaxed);
+}
+
+const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage) {
+  return &runner->runs[stage].figures;
+}

@@ -1,0 +1,45 @@
+/* runner: the deterministic half of the engine. Epochs in, batches for the sinks out; state of all
+ * operators, watermarks and ords within. It knows no log, no clock and no file: the same epochs
+ * give the same bytes, however many workers there are.
+ *
+ * One thread at a time calls it (the engine's runner thread, or the loop at recovery); inside, a
+ * pool shares the work: chunks of input and their chains, then shards of keyed stages. */
+#ifndef TIDEMARK_FLOW_RUNNER_H
+#define TIDEMARK_FLOW_RUNNER_H
+
+#include "daemon/flow/epoch.h"
+#include "daemon/flow/graph.h"
+
+#include <stdatomic.h>
+
+struct runner;
+
+/* Figures of a stage, for progress, metrics and the end's summary. Any thread may read. */
+struct stage_figures {
+  atomic_uint_fast64_t records_in, records_out, errors;
+  atomic_uint_fast64_t counters[TRANSFORM_COUNTERS];
+  atomic_int_fast64_t watermark_us;
+};
+
+struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_t n_shards,
+                          const struct diag *diag);
+void runner_free(struct runner *runner); /* NULL is fine */
+
+/* Runs the epoch: fills in what epoch.h says is set by the run. */
+void runner_run(struct runner *runner, struct epoch *epoch);
+
+/* Wall µs at which the clock alone makes something due, TIME_MAX_US for never; between runs. */
+int64_t runner_next_clock_us(const struct runner *runner);
+/* An epoch was stopped by a record (epoch.h): the state is no longer that of a whole epoch. */
+bool runner_stopped(const struct runner *runner);
+
+/* All state, at the end of the last epoch run, as sections; only between runs. */
+int runner_save(const struct runner *runner, struct snapshot_writer *writer, struct err *err);
+/* One section of a snapshot; *known tells whether it was the runner's. */
+int runner_load(struct runner *runner, const struct snapshot_section *section, bool *known,
+                struct err *err);
+
+uint64_t runner_state_bytes(const struct runner *runner);
+const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage);
+
+#endif

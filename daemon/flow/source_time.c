@@ -1,0 +1,218 @@
+/* source_time: see source_time.h. */
+#include "daemon/flow/source_time.h"
+
+#include "daemon/base/limits.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+#define IDLE_TIMEOUT_OF_SEVERAL_US (30 * TIME_SECOND_US)
+
+void source_time_init(struct source_time *time, const struct source_common *common) {
+  *time = (struct source_time){.common = common,
+                               .watermark_us = TIME_MIN_US,
+                               .idle_since_us = TIME_MIN_US,
+                               .idle_from_us = TIME_MIN_US};
+  time->track.start_us = TIME_MIN_US;
+}
+
+void source_time_fini(struct source_time *time) {
+  free(time->partitions);
+  watermark_track_fini(&time->track);
+  *time = (struct source_time){0};
+}
+
+/* Default: off for one partition, 30 s for several (SEMANTICS 1). 0 or less: off. */
+static int64_t idle_timeout_us(const struct source_time *time) {
+  if (time->common->idle_timeout_us >= 0) return time->common->idle_timeout_us;
+  size_t known = 0;
+  for (size_t i = 0; i < time->n_partitions; i++) known += time->partitions[i].known;
+  return known > 1 ? IDLE_TIMEOUT_OF_SEVERAL_US : 0;
+}
+
+/* A partition counts while it may still hold the watermark back. One that returns from idleness
+ * counts again once its own watermark has caught up with the source's. */
+static bool counts(const struct partition_time *partition) {
+  return partition->known && !partition->ended && !partition->idle;
+}
+
+static int64_t minimum(const struct source_time *time, bool *any) {
+  int64_t least = TIME_MAX_US;
+  *any = false;
+  for (size_t i = 0; i < time->n_partitions; i++) {
+    const struct partition_time *partition = &time->partitions[i];
+    if (!counts(partition)) continue;
+    *any = true;
+    if (partition->watermark_us < least) least = partition->watermark_us;
+  }
+  return least;
+}
+
+static void advance_to(struct source_time *time, uint64_t ord, int64_t watermark_us) {
+  if (watermark_us <= time->watermark_us) return;
+  time->watermark_us = watermark_us;
+  watermark_track_add(&time->track, ord, watermark_us);
+}
+
+static void recompute(struct source_time *time, uint64_t ord) {
+  bool any;
+  int64_t least = minimum(time, &any);
+  if (any) advance_to(time, ord, least);
+}
+
+void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clock_us) {
+  watermark_track_next(&time->track, time->watermark_us);
+  if (time->ended) return;
+  int64_t timeout = idle_timeout_us(time);
+  if (timeout <= 0) return;
+  size_t waiting = 0, idle = 0;
+  bool changed = false;
+  for (size_t i = 0; i < time->n_partitions; i++) {
+    struct partition_time *partition = &time->partitions[i];
+    if (!partition->known || partition->ended) continue;
+    if (!partition->idle && clock_us - partition->active_us >= timeout) {
+      partition->idle = true;
+      changed = true;
+    }
+    /* One that has records again but has not caught up does not count, yet is not idle either. */
+    if (partition->idle && clock_us - partition->active_us >= timeout)
+      idle++;
+    else
+      waiting++;
+  }
+  if (waiting > 0) {
+    time->idle_since_us = TIME_MIN_US;
+    if (changed) recompute(time, first_ord);
+    return;
+  }
+  if (idle == 0 || time->common->when_idle != 0 || time->watermark_us == TIME_MIN_US) return;
+  if (time->idle_since_us == TIME_MIN_US) {
+    time->idle_since_us = clock_us;
+    time->idle_from_us = time->watermark_us;
+  }
+  advance_to(time, first_ord, time->idle_from_us + (clock_us - time->idle_since_us));
+}
+
+void source_time_add_partition(struct source_time *time, uint32_t partition, int64_t clock_us) {
+  while (time->n_partitions <= partition) {
+    array_grow((void **)&time->partitions, &time->cap_partitions, time->n_partitions,
+               sizeof *time->partitions);
+    time->partitions[time->n_partitions++] = (struct partition_time){.watermark_us = TIME_MIN_US};
+  }
+  struct partition_time *added = &time->partitions[partition];
+  if (added->known) return;
+  added->known = true;
+  added->active_us = clock_us;
+}
+
+/* The partition has a record again: it is active, and counts when it has caught up. */
+static void returned(struct source_time *time, struct partition_time *partition, int64_t clock_us) {
+  partition->active_us = clock_us;
+  time->idle_since_us = TIME_MIN_US;
+  if (partition->idle && partition->watermark_us >= time->watermark_us) partition->idle = false;
+}
+
+static void partition_advance(struct source_time *time, struct partition_time *partition,
+                              uint64_t ord, int64_t watermark_us, int64_t clock_us) {
+  if (watermark_us <= partition->watermark_us) return;
+  bool was_least = partition->watermark_us <= time->watermark_us;
+  partition->watermark_us = watermark_us;
+  returned(time, partition, clock_us);
+  if (was_least && counts(partition)) recompute(time, ord);
+}
+
+void source_time_rows(struct source_time *time, uint32_t partition_number, const struct view *view,
+                      int64_t clock_us) {
+  if (view->n == 0) return;
+  struct partition_time *partition = &time->partitions[partition_number];
+  returned(time, partition, clock_us);
+  if (time->common->watermark_when.node != NULL) return;
+  int64_t lateness = time->common->max_lateness_us;
+  const int64_t *time_us = view->batch->time_us;
+  /* The highest event time so far, so that the loop compares plainly. */
+  int64_t highest =
+      partition->watermark_us == TIME_MIN_US ? TIME_MIN_US : partition->watermark_us + lateness;
+  for (uint32_t i = 0; i < view->n; i++) {
+    uint32_t row = view_row(view, i);
+    if (time_us[row] <= highest) continue;
+    highest = time_us[row];
+    partition_advance(time, partition, batch_ord(view->batch, row), highest - lateness, clock_us);
+  }
+}
+
+void source_time_punctuation(struct source_time *time, uint32_t partition, uint64_t ord,
+                             int64_t watermark_us, int64_t clock_us) {
+  partition_advance(time, &time->partitions[partition], ord, watermark_us, clock_us);
+}
+
+void source_time_end_partition(struct source_time *time, uint32_t partition, uint64_t last_ord) {
+  if (partition >= time->n_partitions) return;
+  time->partitions[partition].ended = true;
+  recompute(time, last_ord);
+}
+
+void source_time_end(struct source_time *time, uint64_t last_ord) {
+  time->ended = true;
+  advance_to(time, last_ord, TIME_MAX_US);
+}
+
+int64_t source_time_next_clock_us(const struct source_time *time, int64_t wanted_us) {
+  if (time->ended || wanted_us == TIME_MAX_US) return TIME_MAX_US;
+  int64_t timeout = idle_timeout_us(time);
+  if (timeout <= 0) return TIME_MAX_US;
+  if (time->idle_since_us != TIME_MIN_US) {
+    if (wanted_us <= time->watermark_us) return TIME_MAX_US;
+    return time->idle_since_us + (wanted_us - time->idle_from_us);
+  }
+  int64_t next = TIME_MAX_US;
+  for (size_t i = 0; i < time->n_partitions; i++) {
+    const struct partition_time *partition = &time->partitions[i];
+    if (!counts(partition)) continue;
+    if (partition->active_us + timeout < next) next = partition->active_us + timeout;
+  }
+  return next;
+}
+
+enum { SAVED_KNOWN = 1, SAVED_IDLE = 2, SAVED_ENDED = 4 };
+
+void source_time_save(const struct source_time *time, struct buf *out) {
+  field_put_u32(out, time->ended);
+  field_put_i64(out, time->watermark_us);
+  field_put_i64(out, time->idle_since_us);
+  field_put_i64(out, time->idle_from_us);
+  field_put_u64(out, time->n_partitions);
+  for (size_t i = 0; i < time->n_partitions; i++) {
+    const struct partition_time *partition = &time->partitions[i];
+    field_put_u32(out, (partition->known ? SAVED_KNOWN : 0u) | (partition->idle ? SAVED_IDLE : 0u) |
+                           (partition->ended ? SAVED_ENDED : 0u));
+    field_put_i64(out, partition->watermark_us);
+    field_put_i64(out, partition->active_us);
+  }
+}
+
+int source_time_load(struct source_time *time, struct slice body, size_t *at) {
+  uint32_t ended = 0, flags = 0;
+  uint64_t n = 0;
+  if (field_get_u32(body, at, &ended) != 0 || field_get_i64(body, at, &time->watermark_us) != 0 ||
+      field_get_i64(body, at, &time->idle_since_us) != 0 ||
+      field_get_i64(body, at, &time->idle_from_us) != 0 || field_get_u64(body, at, &n) != 0 ||
+      n > LIMIT_PARTITIONS) {
+    return -1;
+  }
+  time->ended = ended != 0;
+  for (uint64_t i = 0; i < n; i++) {
+    struct partition_time partition = {0};
+    if (field_get_u32(body, at, &flags) != 0 ||
+        field_get_i64(body, at, &partition.watermark_us) != 0 ||
+        field_get_i64(body, at, &partition.active_us) != 0) {
+      return -1;
+    }
+    partition.known = flags & SAVED_KNOWN;
+    partition.idle = flags & SAVED_IDLE;
+    partition.ended = flags & SAVED_ENDED;
+    array_grow((void **)&time->partitions, &time->cap_partitions, time->n_partitions,
+               sizeof *time->partitions);
+    time->partitions[time->n_partitions++] = partition;
+  }
+  return 0;
+}

@@ -1,0 +1,396 @@
+/* take: an epoch's input, gathered from the sources or, at recovery, from what the log says.
+ *
+ * An epoch stays open while the runner is busy, and grows; it is closed as soon as the runner has
+ * nothing to do, or it is full (epoch.bytes, epoch.records), or old (epoch.age). So an idle daemon
+ * answers at once, and a busy one makes large epochs by itself. */
+#include "daemon/flow/engine_internal.h"
+
+#include "daemon/base/crc32c.h"
+#include "daemon/base/limits.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
+
+#define BLOCK_BYTES (256u << 10) /* what sources mostly reserve */
+
+struct take {
+  struct engine *engine;
+  struct epoch *epoch;
+  struct engine_source *source;
+  uint64_t bytes_max; /* of the epoch */
+};
+
+/* ------------------------------------------------------------------ epochs and blocks */
+
+struct epoch *epoch_new(uint64_t number, int64_t clock_us) {
+  struct epoch *epoch = mem_zalloc(sizeof *epoch);
+  epoch->number = number;
+  epoch->clock_us = clock_us;
+  epoch->next_clock_us = TIME_MAX_US;
+  return epoch;
+}
+
+void epoch_free(struct epoch *epoch) {
+  if (epoch == NULL) return;
+  for (size_t i = 0; i < epoch->n_blocks; i++) free(epoch->blocks[i].memory);
+  for (size_t i = 0; i < epoch->n_batches; i++) sink_batch_free(epoch->batches[i]);
+  free(epoch->blocks);
+  free(epoch->chunks);
+  free(epoch->new_partitions);
+  free(epoch->partition_ends);
+  free(epoch->source_ends);
+  free(epoch->batches);
+  free(epoch);
+}
+
+static char *epoch_reserve(struct epoch *epoch, size_t bytes) {
+  if (epoch->n_blocks > 0) {
+    struct block *last = &epoch->blocks[epoch->n_blocks - 1];
+    if (last->cap - last->used >= bytes) return last->data + last->used;
+  }
+  size_t cap = bytes > BLOCK_BYTES ? bytes : BLOCK_BYTES;
+  array_grow((void **)&epoch->blocks, &epoch->cap_blocks, epoch->n_blocks, sizeof *epoch->blocks);
+  struct block *block = &epoch->blocks[epoch->n_blocks++];
+  block->memory = mem_alloc(cap + 2 * (size_t)LIMIT_PADDING_BYTES);
+  block->data = (char *)block->memory + LIMIT_PADDING_BYTES;
+  block->cap = cap;
+  block->used = 0;
+  memset(block->memory, ' ', LIMIT_PADDING_BYTES);
+  memset(block->data + cap, ' ', LIMIT_PADDING_BYTES);
+  return block->data;
+}
+
+static void epoch_commit(struct epoch *epoch, const struct chunk *chunk) {
+  struct block *last = &epoch->blocks[epoch->n_blocks - 1];
+  size_t end = (size_t)(chunk->data + chunk->len - last->data);
+  if (end > last->used) last->used = end;
+  array_grow((void **)&epoch->chunks, &epoch->cap_chunks, epoch->n_chunks, sizeof *epoch->chunks);
+  epoch->chunks[epoch->n_chunks++] = *chunk;
+  epoch->bytes += chunk->len;
+}
+
+static void epoch_partition_end(struct epoch *epoch, struct partition_id id) {
+  array_grow((void **)&epoch->partition_ends, &epoch->cap_partition_ends, epoch->n_partition_ends,
+             sizeof *epoch->partition_ends);
+  epoch->partition_ends[epoch->n_partition_ends++] = id;
+}
+
+static void epoch_source_end(struct epoch *epoch, uint32_t source) {
+  array_grow((void **)&epoch->source_ends, &epoch->cap_source_ends, epoch->n_source_ends,
+             sizeof *epoch->source_ends);
+  epoch->source_ends[epoch->n_source_ends++] = source;
+}
+
+static void epoch_new_partition(struct epoch *epoch, struct new_partition new) {
+  array_grow((void **)&epoch->new_partitions, &epoch->cap_new, epoch->n_new,
+             sizeof *epoch->new_partitions);
+  epoch->new_partitions[epoch->n_new++] = new;
+}
+
+/* ------------------------------------------------------------------ what sources call */
+
+void source_ready(struct source_ctx *ctx) {
+  ctx->engine->ready = true;
+  loop_wake(ctx->io->loop);
+}
+
+uint32_t engine_partition_add(struct engine_source *source, struct slice name,
+                              struct slice identity) {
+  array_grow((void **)&source->partitions, &source->cap_partitions, source->n_partitions,
+             sizeof *source->partitions);
+  struct engine_partition *added = &source->partitions[source->n_partitions];
+  *added = (struct engine_partition){0};
+  added->seen.name = (struct slice){mem_strndup(name.data, name.len), name.len};
+  added->seen.identity = (struct slice){mem_strndup(identity.data, identity.len), identity.len};
+  return (uint32_t)source->n_partitions++;
+}
+
+uint32_t source_partition_add(struct source_ctx *ctx, struct slice name, struct slice identity) {
+  return engine_partition_add(ctx->engine, name, identity);
+}
+
+uint32_t source_partition_count(const struct source_ctx *ctx) {
+  return (uint32_t)ctx->engine->n_partitions;
+}
+
+const struct source_partition *source_partition_get(const struct source_ctx *ctx,
+                                                    uint32_t partition) {
+  return &ctx->engine->partitions[partition].seen;
+}
+
+uint64_t take_bytes_left(const struct take *take) {
+  uint64_t used = take->epoch->bytes;
+  return used < take->bytes_max ? take->bytes_max - used : 0;
+}
+
+int64_t take_clock_us(const struct take *take) {
+  return take->epoch->clock_us;
+}
+
+char *take_reserve(struct take *take, size_t bytes) {
+  return epoch_reserve(take->epoch, bytes);
+}
+
+void take_commit(struct take *take, uint32_t partition, uint64_t from, uint64_t to,
+                 const char *data, size_t len, int flags) {
+  struct chunk chunk = {.source = take->source->stage->kind_index,
+                        .partition = partition,
+                        .from = from,
+                        .to = to,
+                        .data = data,
+                        .len = len,
+                        .flags = flags};
+  epoch_commit(take->epoch, &chunk);
+}
+
+void take_partition_end(struct take *take, uint32_t partition) {
+  epoch_partition_end(take->epoch,
+                      (struct partition_id){take->source->stage->kind_index, partition});
+}
+
+void take_source_end(struct take *take) {
+  take->source->ended = true;
+  epoch_source_end(take->epoch, take->source->stage->kind_index);
+}
+
+/* ------------------------------------------------------------------ gathering */
+
+struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t clock_us) {
+  if (clock_us < engine->clock_us) clock_us = engine->clock_us;
+  return epoch_new(number, clock_us);
+}
+
+static bool epoch_empty(const struct epoch *epoch) {
+  return epoch->n_chunks == 0 && epoch->n_partition_ends == 0 && epoch->n_source_ends == 0;
+}
+
+/* All sources in turn, a different one first each time, until the epoch is full. */
+static int gather(struct engine *engine, struct epoch *epoch, uint64_t bytes_max, struct err *err) {
+  for (size_t i = 0; i < engine->n_sources; i++) {
+    struct engine_source *source = &engine->sources[(engine->next_source + i) % engine->n_sources];
+    if (!source->ready || source->ended) continue;
+    struct take take = {engine, epoch, source, bytes_max};
+    if (take_bytes_left(&take) == 0) continue;
+    source->ready = false;
+    if (source->stage->source->take(source->instance, &take, err) != 0) {
+      return err_wrap(err, "source %s", source->stage->name);
+    }
+    if (take_bytes_left(&take) == 0) source->ready = true;
+  }
+  if (engine->n_sources > 0)
+    engine->next_source = (engine->next_source + 1) % (uint32_t)engine->n_sources;
+  return 0;
+}
+
+/* Where the chunk's first n lines end, and how many of them there are. */
+static size_t lines_end(const struct chunk *chunk, uint64_t lines, uint64_t *found) {
+  const char *at = chunk->data, *end = chunk->data + chunk->len;
+  *found = 0;
+  while (*found < lines && at < end) {
+    const char *newline = memchr(at, '\n', (size_t)(end - at));
+    at = newline != NULL ? newline + 1 : end;
+    (*found)++;
+  }
+  return (size_t)(at - chunk->data);
+}
+
+/* epoch.records: what is beyond the bound moves, by copy, to an epoch of its own. */
+static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
+  uint64_t left = (uint64_t)engine->settings->epoch_records;
+  for (size_t i = 0; i < epoch->n_chunks; i++) {
+    struct chunk *chunk = &epoch->chunks[i];
+    uint64_t lines = 1;
+    size_t len = chunk->flags & TAKE_TOO_LONG ? chunk->len : lines_end(chunk, left, &lines);
+    left -= lines;
+    if (len == chunk->len && (left > 0 || i + 1 == epoch->n_chunks)) continue;
+    struct epoch *rest = epoch_new(0, epoch->clock_us);
+    struct chunk tail = *chunk;
+    uint64_t middle = len == chunk->len             ? chunk->to
+                      : chunk->flags & TAKE_COUNTED ? chunk->from + lines
+                                                    : chunk->from + len;
+    tail.data += len;
+    tail.len -= len;
+    tail.from = middle;
+    epoch->bytes -= tail.len;
+    chunk->len = len;
+    chunk->to = middle;
+    for (size_t k = i; k < epoch->n_chunks; k++) {
+      struct chunk moved = k == i ? tail : epoch->chunks[k];
+      if (k > i) epoch->bytes -= moved.len;
+      if (moved.len == 0) continue;
+      char *copy = epoch_reserve(rest, moved.len);
+      memcpy(copy, moved.data, moved.len);
+      moved.data = copy;
+      epoch_commit(rest, &moved);
+    }
+    epoch->n_chunks = i + 1;
+    for (size_t k = 0; k < epoch->n_partition_ends; k++) {
+      epoch_partition_end(rest, epoch->partition_ends[k]);
+    }
+    for (size_t k = 0; k < epoch->n_source_ends; k++) epoch_source_end(rest, epoch->source_ends[k]);
+    epoch->n_partition_ends = epoch->n_source_ends = 0;
+    return rest;
+  }
+  return NULL;
+}
+
+/* Partitions that the log has not heard of yet. */
+static void new_partitions_add(struct engine *engine, struct epoch *epoch) {
+  for (uint32_t s = 0; s < engine->n_sources; s++) {
+    struct engine_source *source = &engine->sources[s];
+    for (uint32_t p = 0; p < source->n_partitions; p++) {
+      struct engine_partition *partition = &source->partitions[p];
+      if (partition->logged) continue;
+      partition->logged = true;
+      epoch_new_partition(
+          epoch, (struct new_partition){s, p, partition->seen.name, partition->seen.identity});
+    }
+  }
+}
+
+/* The open epoch gets its number and is ready to be appended and run. */
+static struct epoch *epoch_close(struct engine *engine) {
+  struct epoch *epoch = engine->open_epoch;
+  engine->open_epoch = NULL;
+  engine->open_is_rest = false;
+  if (engine->settings->epoch_records > 0) {
+    engine->open_epoch = cut_records(engine, epoch);
+    engine->open_is_rest = engine->open_epoch != NULL;
+  }
+  if (engine->clock_us > epoch->clock_us) epoch->clock_us = engine->clock_us;
+  epoch->number = ++engine->last_epoch;
+  engine->clock_us = epoch->clock_us;
+  new_partitions_add(engine, epoch);
+  return epoch;
+}
+
+struct epoch *engine_take(struct engine *engine) {
+  int64_t now_us = clock_wall_us(engine->io->clock);
+  struct epoch *epoch = engine->open_epoch;
+  bool clock_due = engine->next_clock_us <= now_us;
+  if (epoch == NULL) {
+    bool ready = false;
+    for (size_t i = 0; i < engine->n_sources; i++) {
+      ready |= engine->sources[i].ready && !engine->sources[i].ended;
+    }
+    if (!ready && !clock_due) return NULL;
+    epoch = engine->open_epoch = engine_epoch_new(engine, 0, now_us);
+    engine->open_since_us = now_us;
+  }
+  if (epoch_empty(epoch) && now_us > epoch->clock_us) epoch->clock_us = now_us;
+  struct err err;
+  bool cut_before = engine->open_is_rest;
+  if (!cut_before && gather(engine, epoch, engine->epoch_bytes_max, &err) != 0) {
+    engine_fail(engine, &err);
+    return NULL;
+  }
+  if (epoch_empty(epoch) && !clock_due) return NULL;
+  bool idle = engine->n_epochs == engine->n_run;
+  bool full = epoch->bytes >= engine->epoch_bytes_max || cut_before ||
+              (engine->settings->epoch_records > 0 && epoch->n_chunks > 0);
+  bool old = now_us - engine->open_since_us >= engine->settings->epoch_age_us;
+  if (!idle && !full && !old) return NULL;
+  return epoch_close(engine);
+}
+
+struct epoch *engine_take_rest(struct engine *engine) {
+  if (engine->open_epoch == NULL) return NULL;
+  if (!epoch_empty(engine->open_epoch)) return epoch_close(engine);
+  epoch_free(engine->open_epoch);
+  engine->open_epoch = NULL;
+  return NULL;
+}
+
+/* ------------------------------------------------------------------ from the log */
+
+static struct chunk chunk_of(const struct log_input *input) {
+  return (struct chunk){.source = input->source,
+                        .partition = input->partition,
+                        .from = input->from,
+                        .to = input->to,
+                        .flags = (int)(input->flags >> 8)};
+}
+
+/* Logged bytes, as one chunk: the engine put them there in one piece or in whole lines. */
+static void payload_commit(struct epoch *epoch, const struct log_input *input, struct slice bytes) {
+  struct chunk whole = chunk_of(input);
+  char *copy = epoch_reserve(epoch, bytes.len);
+  memcpy(copy, bytes.data, bytes.len);
+  whole.data = copy;
+  whole.len = bytes.len;
+  if (whole.flags & (TAKE_TOO_LONG | TAKE_COUNTED)) {
+    epoch_commit(epoch, &whole);
+    return;
+  }
+  size_t at = 0;
+  while (at < bytes.len) { /* pieces for the workers, cut at line ends */
+    size_t len = bytes.len - at;
+    if (len > BLOCK_BYTES) {
+      const char *newline = memchr(copy + at + BLOCK_BYTES, '\n', len - BLOCK_BYTES);
+      if (newline != NULL) len = (size_t)(newline + 1 - (copy + at));
+    }
+    struct chunk piece = whole;
+    piece.data = copy + at;
+    piece.len = len;
+    piece.from = input->from + at;
+    piece.to = at + len == bytes.len ? input->to : piece.from + len;
+    epoch_commit(epoch, &piece);
+    at += len;
+  }
+}
+
+static int range_reread(struct engine *engine, struct epoch *epoch, const struct log_input *input,
+                        struct err *err) {
+  struct engine_source *source = &engine->sources[input->source];
+  struct take take = {engine, epoch, source, UINT64_MAX};
+  size_t first = epoch->n_chunks;
+  const char *name = source->partitions[input->partition].seen.name.data;
+  if (source->stage->source->reread(source->instance, input->partition, input->from, input->to,
+                                    &take, err) != 0) {
+    return err_wrap(err, "source %s: cannot read again what the log refers to",
+                    source->stage->name);
+  }
+  uint32_t crc = 0;
+  uint64_t bytes = 0;
+  for (size_t i = first; i < epoch->n_chunks; i++) {
+    crc = crc32c(crc, epoch->chunks[i].data, epoch->chunks[i].len);
+    bytes += epoch->chunks[i].len;
+  }
+  if (bytes == input->bytes && crc == input->crc) return 0;
+  return err_set(
+      err, ERR_CORRUPT,
+      "source %s: %s has changed at positions %llu to %llu since it was read (epoch %llu: "
+      "%llu bytes with checksum %08x then, %llu bytes with %08x now); put the old content "
+      "back, or begin anew with an empty state folder",
+      source->stage->name, name, (unsigned long long)input->from, (unsigned long long)input->to,
+      (unsigned long long)epoch->number, (unsigned long long)input->bytes, input->crc,
+      (unsigned long long)bytes, crc);
+}
+
+int take_from_log(struct engine *engine, const struct log_epoch *logged,
+                  const struct slice *payloads, struct epoch **made, struct err *err) {
+  struct epoch *epoch = epoch_new(logged->number, logged->clock_us);
+  epoch->replayed = true;
+  *made = epoch;
+  for (size_t i = 0; i < logged->n_new; i++) {
+    const struct new_partition *new = &logged->new_partitions[i];
+    const struct source_partition *seen =
+        &engine->sources[new->source].partitions[new->partition].seen;
+    epoch_new_partition(
+        epoch, (struct new_partition){new->source, new->partition, seen->name, seen->identity});
+  }
+  for (size_t i = 0; i < logged->n_inputs; i++) {
+    const struct log_input *input = &logged->inputs[i];
+    if (input->flags & LOG_INPUT_PAYLOAD) {
+      payload_commit(epoch, input, payloads[i]);
+    } else if (range_reread(engine, epoch, input, err) != 0) {
+      return -1;
+    }
+  }
+  for (size_t i = 0; i < logged->n_partition_ends; i++) {
+    epoch_partition_end(epoch, logged->partition_ends[i]);
+  }
+  for (size_t i = 0; i < logged->n_source_ends; i++)
+    epoch_source_end(epoch, logged->source_ends[i]);
+  return 0;
+}
