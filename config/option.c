@@ -332,7 +332,7 @@ static const struct option *find(const struct option_target *targets, size_t n_t
 
 static void unknown_option(struct reader *r, const struct option_target *targets, size_t n_targets,
                            const struct node *key) {
-  const char *names[CANDIDATES_MAX];
+  const char *names[CANDIDATES_MAX] = {NULL};
   size_t n = 0;
   for (size_t i = 0; i < n_targets; i++)
     for (const struct option *option = targets[i].table; option->name != NULL; option++)
