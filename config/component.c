@@ -88,20 +88,25 @@ static void unknown_type(const struct build *build, enum component_kind kind,
 
 /* ------------------------------------------------------------------ one component */
 
+/* What is read from a secret file would show up in every message about the graph. */
 static void read_inputs(const struct build *build, struct component *component,
                         const struct text_list *list) {
   component->inputs = arena_zalloc(build->arena, list->n * sizeof *component->inputs);
-  component->n_inputs = list->n;
   for (size_t i = 0; i < list->n; i++) {
+    if (list->nodes[i]->secret) {
+      config_error_add(build->errors, list->nodes[i]->place, "an input cannot come from a file");
+      continue;
+    }
     struct slice text = list->nodes[i]->text;
     const char *dot = text.len > 0 ? memchr(text.data, '.', text.len) : NULL;
     size_t len = dot != NULL ? (size_t)(dot - text.data) : text.len;
-    component->inputs[i] = (struct component_input){
+    struct component_input *input = &component->inputs[component->n_inputs++];
+    *input = (struct component_input){
         .component = {text.data, len},
         .place = node_place_at(list->nodes[i], 0, text.len),
         .index = UINT32_MAX,
     };
-    if (dot != NULL) component->inputs[i].port = (struct slice){dot + 1, text.len - len - 1};
+    if (dot != NULL) input->port = (struct slice){dot + 1, text.len - len - 1};
   }
 }
 
@@ -123,10 +128,19 @@ static void read_untyped(const struct build *build, struct component *component,
   read_inputs(build, component, &head->input);
 }
 
+/* Something in it was in error before there were options: its value is missing now. */
+static bool any_refused(const struct node *node) {
+  bool any = node->refused;
+  for (size_t i = 0; i < node->n_items && !any; i++)
+    any = any_refused(node->items[i]) || (node->kind == NODE_MAP && node->keys[i]->refused);
+  return any;
+}
+
 static void read_component(const struct build *build, struct component *component) {
   enum component_kind kind = component->kind;
   const struct node *map = component->node;
   struct head head = {0};
+  if (map->refused) return;
   if (map->kind != NODE_MAP || map->n_items == 0) {
     config_error_add(build->errors, component->place,
                      "the %s \"%s\" needs a map of options, beginning with its type",
@@ -161,6 +175,7 @@ static void read_component(const struct build *build, struct component *componen
   if (head.no_input != NULL)
     config_error_add(build->errors, head.no_input->place, "a source has no input");
   read_inputs(build, component, &head.input);
+  if (any_refused(map)) return;
   if (n_real_errors(build->errors) == n_before && component->type->check != NULL)
     component->type->check(instance, map, build->errors);
   if (n_real_errors(build->errors) == n_before) component->instance = instance;

@@ -20,6 +20,7 @@ void config_errors_init(struct config_errors *errors) {
 void config_errors_fini(struct config_errors *errors) {
   for (size_t i = 0; i < errors->n; i++) free(errors->list[i].text);
   free(errors->list);
+  free(errors->hidden);
   *errors = (struct config_errors){0};
 }
 
@@ -47,16 +48,29 @@ void config_warning_add(struct config_errors *errors, struct place place, const 
   va_end(args);
 }
 
-static int by_place(const void *left, const void *right) {
-  const struct config_error *a = left, *b = right;
-  if (a->place.file != b->place.file) {
-    if (a->place.file == NULL) return -1;
-    if (b->place.file == NULL) return 1;
-    int order = strcmp(a->place.file->path, b->place.file->path);
+void config_errors_hide(struct config_errors *errors, struct place place) {
+  if (place.file == NULL) return;
+  array_grow((void **)&errors->hidden, &errors->cap_hidden, errors->n_hidden,
+             sizeof *errors->hidden);
+  errors->hidden[errors->n_hidden++] = place;
+}
+
+static int place_compare(const void *left, const void *right) {
+  const struct place *a = left, *b = right;
+  if (a->file != b->file) {
+    if (a->file == NULL) return -1;
+    if (b->file == NULL) return 1;
+    int order = strcmp(a->file->path, b->file->path);
     if (order != 0) return order;
   }
-  if (a->place.line != b->place.line) return a->place.line < b->place.line ? -1 : 1;
-  if (a->place.column != b->place.column) return a->place.column < b->place.column ? -1 : 1;
+  if (a->line != b->line) return a->line < b->line ? -1 : 1;
+  return (a->column > b->column) - (a->column < b->column);
+}
+
+static int by_place(const void *left, const void *right) {
+  const struct config_error *a = left, *b = right;
+  int order = place_compare(&a->place, &b->place);
+  if (order != 0) return order;
   if (a->warning != b->warning) return a->warning ? 1 : -1;
   return strcmp(a->text, b->text);
 }
@@ -79,18 +93,57 @@ static void put_clean(struct buf *out, struct slice text) {
   }
 }
 
-static void put_source_line(struct buf *out, const struct place *place,
-                            struct place_cursor *cursor) {
+/* The first hidden place in the line of `place` or behind. */
+static size_t first_hidden(const struct config_errors *errors, struct place place) {
+  size_t low = 0, high = errors->n_hidden;
+  place.column = 0;
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (place_compare(&errors->hidden[middle], &place) < 0) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/* Characters of one line, from a column on, with what is hidden in it masked. */
+static void put_masked(struct buf *out, const struct config_errors *errors,
+                       const struct place *place, uint32_t column, struct slice text) {
+  size_t h = first_hidden(errors, *place);
+  for (size_t i = 0, len; i < text.len; i += len, column++) {
+    len = place_char_len(text, i);
+    bool hidden = false;
+    for (size_t k = h; k < errors->n_hidden && !hidden; k++) {
+      const struct place *at = &errors->hidden[k];
+      if (at->file != place->file || at->line != place->line || at->column > column) break;
+      hidden = at->len == 0 || column < at->column + at->len;
+    }
+    if (hidden) {
+      buf_put_char(out, '*');
+    } else {
+      put_clean(out, (struct slice){text.data + i, len});
+    }
+  }
+}
+
+static void put_source_line(struct buf *out, const struct config_errors *errors,
+                            const struct place *place, struct place_cursor *cursor) {
   size_t caret = place_cursor_go(cursor, place->line, place->column);
   if (cursor->line != place->line) return; /* behind the end of the text */
   struct slice text = cursor->text;
+  uint32_t column = cursor->column;
   size_t first = cursor->line_offset;
+  if (first == text.len || place_break_len(text, first) > 0) return; /* nothing in it */
   while (first < caret && text.data[first] == ' ') first++;
   /* A window of characters around the caret. */
   size_t begin = caret;
-  for (size_t n = 0; begin > first && n < SHOWN_BEFORE; n++) do
-      begin--;
+  for (size_t n = 0; begin > first && n < SHOWN_BEFORE; n++) {
+    column--;
+    do begin--;
     while (begin > first && ((unsigned char)text.data[begin] & 0xc0) == 0x80);
+  }
   size_t end = caret, n_after = 0, n_marked = 0;
   while (end < text.len && place_break_len(text, end) == 0 && n_after < SHOWN_AFTER) {
     end += place_char_len(text, end);
@@ -99,9 +152,9 @@ static void put_source_line(struct buf *out, const struct place *place,
   }
   bool cut = end < text.len && place_break_len(text, end) == 0;
   buf_put_text(out, begin > first ? "    ..." : "    ");
-  put_clean(out, (struct slice){text.data + begin, end - begin});
+  put_masked(out, errors, place, column, (struct slice){text.data + begin, end - begin});
   buf_put_text(out, cut ? "...\n    " : "\n    ");
-  size_t n_before = place_count_chars((struct slice){text.data + begin, caret - begin});
+  size_t n_before = cursor->column - column;
   if (begin > first) n_before += 3;
   for (size_t i = 0; i < n_before; i++) buf_put_char(out, ' ');
   buf_put_char(out, '^');
@@ -111,6 +164,8 @@ static void put_source_line(struct buf *out, const struct place *place,
 
 void config_errors_put(struct config_errors *errors, struct buf *out) {
   if (errors->n > 1) qsort(errors->list, errors->n, sizeof *errors->list, by_place);
+  if (errors->n_hidden > 1)
+    qsort(errors->hidden, errors->n_hidden, sizeof *errors->hidden, place_compare);
   struct place_cursor cursor = {0};
   const struct config_file *file = NULL;
   for (size_t i = 0; i < errors->n; i++) {
@@ -131,6 +186,6 @@ void config_errors_put(struct config_errors *errors, struct buf *out) {
       file = place->file;
       place_cursor_init(&cursor, file->text);
     }
-    put_source_line(out, place, &cursor);
+    put_source_line(out, errors, place, &cursor);
   }
 }

@@ -36,7 +36,9 @@ struct config_error {
 struct config_errors {
   struct config_error *list;
   size_t n, cap;
-  size_t n_warnings; /* of the n */
+  size_t n_warnings;    /* of the n */
+  struct place *hidden; /* secrets as they are written: masked in the lines that are shown */
+  size_t n_hidden, cap_hidden;
 };
 
 void config_errors_init(struct config_errors *errors);
@@ -45,6 +47,8 @@ void config_error_add(struct config_errors *errors, struct place place, const ch
     __attribute__((format(printf, 3, 4)));
 void config_warning_add(struct config_errors *errors, struct place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Masks what stands at a place (to the line's end when its len is 0) wherever a line is shown. */
+void config_errors_hide(struct config_errors *errors, struct place place);
 static inline bool config_errors_any(const struct config_errors *errors) {
   return errors->n > errors->n_warnings;
 }

@@ -134,6 +134,11 @@ static struct slice find_name(struct load *load, const struct config_file *file,
   if (node != NULL) {
     /* What is no text at all is said by the table of options. */
     if (node->kind != NODE_SCALAR || node_is_null(node) || node->refused) return name;
+    if (node->secret) {
+      config_error_add(&load->config->errors, node->place,
+                       "a pipeline's name cannot come from a file");
+      return name;
+    }
     if (pipeline_name_valid(node->text)) return node->text;
     config_error_add(&load->config->errors, node->place,
                      "this cannot be a pipeline's name: %s %d characters", rule, NAME_BYTES_MAX);

@@ -11,6 +11,9 @@ libtidemark_a_SOURCES += \
 	config/parse.c \
 	config/pipeline.c config/pipeline.h \
 	config/place.c config/place.h \
+	config/reference.c config/reference.h \
+	config/schema.c \
 	config/substitute.c config/substitute.h \
 	config/value.c config/value.h \
 	config/yaml_error.c config/yaml_error.h
+EXTRA_DIST += config/README.md

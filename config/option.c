@@ -232,7 +232,6 @@ static void read_text_list(struct reader *r, const struct option *option, const 
       .nodes = arena_alloc(r->arena, n * sizeof *to->nodes),
   };
   for (size_t i = 0; i < n; i++) {
-    if (option->secret) items[i]->secret = true;
     if (!is_text(r, option, items[i], wanted)) continue;
     to->items[to->n] = items[i]->text.data;
     to->nodes[to->n] = items[i];
@@ -287,9 +286,17 @@ static void read_group(struct reader *r, const struct option *option, struct nod
   read_tables(&inner, &target, 1, node);
 }
 
+/* A value of a secret option: no error may show it, and no line that is shown either. A reference
+ * to a file or variable may be seen as it is written. */
+static void hide(struct reader *r, struct node *node) {
+  node->secret = true;
+  if (node->kind == NODE_SCALAR && !node->substituted) config_errors_hide(r->errors, node->place);
+  for (size_t i = 0; i < node->n_items; i++) hide(r, node->items[i]);
+}
+
 static void read_option(struct reader *r, const struct option *option, struct node *node,
                         void *instance) {
-  if (option->secret) node->secret = true;
+  if (option->secret) hide(r, node);
   void *to = field(instance, option);
   switch (option->type) {
   case OPTION_TEXT:

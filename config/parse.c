@@ -116,10 +116,11 @@ static bool tag_is(const yaml_char_t *tag, const char *name) {
 }
 
 static void check_tag(struct parse *p, const yaml_char_t *tag, const char *known,
-                      struct place place) {
+                      struct node *node) {
   if (tag == NULL || tag_is(tag, known)) return;
-  config_error_add(p->errors, place, "the tag \"%s\" has no meaning here: leave it out",
+  config_error_add(p->errors, node->place, "the tag \"%s\" has no meaning here: leave it out",
                    (const char *)tag);
+  node->refused = true;
 }
 
 static struct node *read_scalar(struct parse *p, const yaml_event_t *event, bool is_key) {
@@ -129,7 +130,7 @@ static struct node *read_scalar(struct parse *p, const yaml_event_t *event, bool
   node->kind = NODE_SCALAR;
   node->place = place_of(p, &event->start_mark, &event->end_mark);
   if (event->data.scalar.anchor != NULL || tag != NULL) skip_properties(p, &node->place);
-  check_tag(p, tag, "str", node->place);
+  check_tag(p, tag, "str", node);
   node->quoted = style != YAML_PLAIN_SCALAR_STYLE || tag != NULL;
   if (event->data.scalar.length > LIMIT_YAML_SCALAR_BYTES) {
     config_error_add(p->errors, node->place, "this value has %zu bytes; %d are allowed",
@@ -204,7 +205,10 @@ static struct node *read_alias(struct parse *p, const yaml_event_t *event, uint3
                    nearest != NULL ? "; did you mean *" : "", nearest != NULL ? nearest : "",
                    nearest != NULL ? "?" : "");
   free(names);
-  return NULL;
+  /* Stands for what is not there, so that the rest is read too. */
+  struct node *node = arena_zalloc(p->arena, sizeof *node);
+  *node = (struct node){.kind = NODE_SCALAR, .place = place, .text = {"", 0}, .refused = true};
+  return count_nodes(p, 1, place) < 0 ? NULL : node;
 }
 
 /* ------------------------------------------------------------------ maps and lists */
@@ -396,10 +400,10 @@ static struct node *read_value(struct parse *p, yaml_event_t *event, uint32_t de
     const yaml_char_t *tag =
         is_map ? event->data.mapping_start.tag : event->data.sequence_start.tag;
     place.len = 0;
-    check_tag(p, tag, is_map ? "map" : "seq", place);
     node = arena_zalloc(p->arena, sizeof *node);
     node->kind = is_map ? NODE_MAP : NODE_LIST;
     node->place = place;
+    check_tag(p, tag, is_map ? "map" : "seq", node);
     result = open_anchor(p, name, node, place, &anchor);
     if (result == 0)
       result = is_map ? read_map(p, node, depth, &below) : read_list(p, node, depth, &below);

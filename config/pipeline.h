@@ -16,13 +16,15 @@ struct component_type {
   const char *text; /* one line */
   const struct option *options;
   size_t instance_bytes; /* zeroed, in the configuration's arena; options' offsets count from it */
-  uint32_t min_inputs, max_inputs; /* transforms; sources have none; sinks 1..any */
+  /* Transforms: 0 and 1 as min are one, 0 as max is any number. Sources have none, sinks 1..any. */
+  uint32_t min_inputs, max_inputs;
   /* Names of the side ports beside the main output (NULL: none), given the instance with its
    * options read; ".errors" is added for all. Returns how many. */
   size_t (*ports)(const void *instance, struct slice *names, size_t max);
   /* No main output (route): only side ports can be read. */
   bool no_main_output;
-  /* What the table cannot say (options that exclude each other, ...). May be NULL. */
+  /* What the table cannot say (options that exclude each other, ...); called when the options
+   * alone are right. May be NULL. */
   void (*check)(const void *instance, const struct node *node, struct config_errors *errors);
 };
 
@@ -45,7 +47,7 @@ struct component {
   const char *name;
   const struct node *node; /* its map */
   struct place place;      /* of its name */
-  void *instance;          /* type->instance_bytes */
+  void *instance;          /* type->instance_bytes; NULL when there were errors in its options */
   void *common;            /* common_bytes[kind] */
   struct component_input *inputs;
   size_t n_inputs;

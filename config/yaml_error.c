@@ -61,8 +61,12 @@ static bool same(const char *a, const char *b) {
   return a != NULL && b != NULL && strcmp(a, b) == 0;
 }
 
+/* At the end of a text without a last line break libyaml stands in a line that is not there. */
 static struct place place_of_mark(const struct config_file *file, yaml_mark_t mark) {
-  return (struct place){file, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1, 0};
+  struct place_cursor cursor;
+  place_cursor_init(&cursor, file->text);
+  place_cursor_go(&cursor, (uint32_t)mark.line + 1, (uint32_t)mark.column + 1);
+  return (struct place){file, cursor.line, cursor.column, 0};
 }
 
 /* A character no value can begin with: tabs, and what YAML keeps for itself. */
@@ -80,6 +84,14 @@ static void bad_start(struct place place, struct config_errors *errors) {
   }
 }
 
+/* Between { } and [ ] a plain ${ opens a map. */
+static bool is_reference(struct place place) {
+  struct place_cursor cursor;
+  place_cursor_init(&cursor, place.file->text);
+  size_t at = place_cursor_go(&cursor, place.line, place.column);
+  return at > 0 && at < cursor.text.len && memcmp(cursor.text.data + at - 1, "${", 2) == 0;
+}
+
 void yaml_error_add(const yaml_parser_t *parser, const struct config_file *file,
                     struct config_errors *errors) {
   struct place place = place_of_mark(file, parser->problem_mark);
@@ -87,6 +99,11 @@ void yaml_error_add(const yaml_parser_t *parser, const struct config_file *file,
   const char *problem = parser->problem != NULL ? parser->problem : "no reason given";
   if (same(problem, "found character that cannot start any token")) {
     bad_start(place, errors);
+    return;
+  }
+  if (strncmp(problem, "did not find expected ','", 25) == 0 && is_reference(place)) {
+    place.column--;
+    config_error_add(errors, place, "between brackets, ${...} must be in quotes");
     return;
   }
   for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {

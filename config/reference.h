@@ -1,0 +1,21 @@
+/* reference: the tables of options as text: Markdown for the reference, plain text for
+ * `tidemark list TYPE`, a JSON Schema for editors. Groups are written with dots. */
+#ifndef TIDEMARK_CONFIG_REFERENCE_H
+#define TIDEMARK_CONFIG_REFERENCE_H
+
+#include "config/pipeline.h"
+
+/* One type of component; common: the options of all of its kind (may be NULL). */
+void reference_put_component(struct buf *out, enum component_kind kind,
+                             const struct component_type *type, const struct option *common);
+void reference_put_component_text(struct buf *out, enum component_kind kind,
+                                  const struct component_type *type, const struct option *common);
+/* The settings of a pipeline itself. */
+void reference_put_pipeline(struct buf *out);
+void reference_put_pipeline_text(struct buf *out);
+
+/* JSON Schema (draft 7, which the editors' YAML servers understand) of a whole file. It accepts
+ * every configuration that Tidemark does; names, inputs and expressions it cannot check. */
+void reference_put_schema(struct buf *out, const struct component_catalog *catalog);
+
+#endif
