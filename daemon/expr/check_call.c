@@ -46,12 +46,11 @@ static int wrong_count(struct compile *compile, const struct node *node, struct 
   return -1;
 }
 
+/* The last one declared repeats; those not declared are zero, VALUE_NULL, which nobody wants. */
 enum value_type func_arg_type(const struct func *func, size_t i) {
-  if (i < FUNC_ARGS_MAX && (func->max_args != FUNC_VARIADIC || i < func->min_args || i == 0))
-    return func->arg_types[i];
-  /* The last declared one repeats. */
-  size_t last = func->min_args > 0 ? func->min_args - 1u : 0;
-  return func->arg_types[last < FUNC_ARGS_MAX ? last : FUNC_ARGS_MAX - 1];
+  size_t last = 0;
+  while (last < i && last + 1 < FUNC_ARGS_MAX && func->arg_types[last + 1] != VALUE_NULL) last++;
+  return func->arg_types[last];
 }
 
 static int check_argument(struct compile *compile, const struct func *func, struct node *arg,
