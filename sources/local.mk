@@ -4,5 +4,11 @@ libtidemark_a_SOURCES += \
 	sources/file/file_list.c \
 	sources/file/file_read.c \
 	sources/file/gzip.c sources/file/gzip.h \
+	sources/generate.c sources/generate.h \
+	sources/generate_billing.c \
+	sources/generate_kinds.h \
+	sources/generate_records.c \
+	sources/generate_template.c \
 	sources/lines.c sources/lines.h \
-	sources/sources.def sources/sources.h
+	sources/sources.def sources/sources.h \
+	sources/stdin.c
