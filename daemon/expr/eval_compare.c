@@ -9,6 +9,8 @@
 #include <string.h>
 
 static const char unlike_text[] = "cannot compare %s with %s";
+static const char unlike_time_text[] =
+    "cannot compare %s with %s; a text is made a timestamp by ::timestamp";
 
 bool types_comparable(enum value_type a, enum value_type b) {
   if (a == VALUE_ANY || b == VALUE_ANY || a == VALUE_NULL || b == VALUE_NULL) return true;
@@ -37,7 +39,9 @@ static int compare_row(struct eval *eval, unsigned accept, uint32_t row, const s
                        const struct value *b) {
   int truth = compare_values(a, b, accept);
   if (truth != -2) return truth;
-  eval_fail_types(eval, row, unlike_text, a->type, b->type);
+  bool time = (a->type == VALUE_TEXT && b->type == VALUE_TIMESTAMP) ||
+              (a->type == VALUE_TIMESTAMP && b->type == VALUE_TEXT);
+  eval_fail_types(eval, row, time ? unlike_time_text : unlike_text, a->type, b->type);
   return -1;
 }
 

@@ -4,9 +4,9 @@
 
 #include "daemon/base/limits.h"
 #include "daemon/expr/nearest.h"
+#include "daemon/record/number.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,8 +33,8 @@ static struct node *parse_number(struct parser *parser) {
     value.type = VALUE_NUMBER;
     return node_const(parser, token.offset, value);
   }
-  double number = strtod(copy, NULL);
-  if (!isfinite(number)) {
+  double number;
+  if (number_parse_double(text.data, text.len, &number) != NUMBER_OK) {
     compile_fail(parser->compile, token.offset, token.len, "this number is too large for a double");
     return NULL;
   }
