@@ -1,1 +1,9 @@
-# daemon: what this folder adds to the build.
+tidemark_SOURCES += \
+	daemon/cli.h \
+	daemon/cli_common.c \
+	daemon/cli_generate.c \
+	daemon/cli_list.c \
+	daemon/cli_run.c \
+	daemon/cli_validate.c \
+	daemon/cli_wal.c \
+	daemon/progress.c daemon/progress.h

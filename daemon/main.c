@@ -1,7 +1,59 @@
 /* tidemark: arguments and the way to the command. */
-#include <stdio.h>
+#include "daemon/cli.h"
 
-int main(void) {
-  printf("tidemark %s\n", TIDEMARK_VERSION);
-  return 0;
+#include <string.h>
+
+static const struct cli_command *const commands[] = {
+    &cli_run, &cli_validate, &cli_list, &cli_explain, &cli_generate, &cli_wal, &cli_version, NULL,
+};
+
+static void help_print(FILE *to) {
+  fputs("usage: tidemark COMMAND [ARGUMENTS]\n\n"
+        "Stream processing with event time, windows and exactly-once results, on one machine.\n\n",
+        to);
+  for (size_t i = 0; commands[i] != NULL; i++) {
+    fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->text);
+  }
+  fputs("\n`tidemark COMMAND --help` says more about each.\n", to);
+}
+
+static bool help_wanted(int argc, char **argv) {
+  for (int i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "--") == 0) return false;
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return true;
+  }
+  return false;
+}
+
+static int command_run(const struct cli_command *command, int argc, char **argv) {
+  if (help_wanted(argc, argv)) {
+    printf("usage: tidemark %s\n\n%s.\n%s", command->usage, command->text, command->help);
+    return 0;
+  }
+  struct cli cli = {.argc = argc, .argv = argv, .command = command, .diag = {stderr, DIAG_INFO}};
+  struct err err;
+  if (io_real_open(&cli.io, &err) != 0) return cli_error(&cli, &err);
+  int status = command->main(&cli);
+  io_real_close(&cli.io);
+  if (fflush(stdout) != 0 && status == 0) status = err_exit_status(ERR_IO);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    help_print(stderr);
+    return err_exit_status(ERR_USAGE);
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    help_print(stdout);
+    return 0;
+  }
+  if (strcmp(name, "--version") == 0) name = "version";
+  for (size_t i = 0; commands[i] != NULL; i++) {
+    if (strcmp(commands[i]->name, name) == 0) return command_run(commands[i], argc - 1, argv + 1);
+  }
+  fprintf(stderr, "tidemark: there is no command \"%s\"\n", name);
+  help_print(stderr);
+  return err_exit_status(ERR_USAGE);
 }

@@ -1,1 +1,1 @@
-# examples: what this folder adds to the build.
+EXTRA_DIST += examples/quickstart.sh examples/billing.yaml

@@ -1,1 +1,1 @@
-# tests: what this folder adds to the build.
+EXTRA_DIST += tests/check.sh tests/packages.sh tests/packages.list tests/plain.list tests/tsan.list

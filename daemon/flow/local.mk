@@ -10,6 +10,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
 	daemon/flow/plugin.h \
 	daemon/flow/recover.c \
+	daemon/flow/registry.c \
 	daemon/flow/run.h \
 	daemon/flow/run_chain.c \
 	daemon/flow/run_errors.c \

@@ -1,0 +1,46 @@
+/* cli: the commands of the program. Each has its file cli_<command>.c and its row in main.c. */
+#ifndef TIDEMARK_CLI_H
+#define TIDEMARK_CLI_H
+
+#include "config/pipeline.h"
+#include "daemon/base/diag.h"
+#include "daemon/flow/graph.h"
+#include "daemon/io/io.h"
+
+#include <stdio.h>
+
+/* What every command gets: argv[0] is the command's name. Returns the exit status (sysexits(3)). */
+struct cli {
+  int argc;
+  char **argv;
+  const struct cli_command *command;
+  struct io io;
+  struct diag diag;
+};
+
+struct cli_command {
+  const char *name;
+  const char *usage; /* "run [OPTIONS] CONFIG" */
+  const char *text;  /* one line */
+  const char *help;  /* the options and what is to be known */
+  int (*main)(struct cli *cli);
+};
+
+/* In cli_common.c: prints `tidemark: error: ...` and gives the status of the code. */
+int cli_error(struct cli *cli, const struct err *err);
+/* A wrong command line: says what, shows the usage, 64. */
+int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The configuration at path, compiled. Errors and warnings are printed to stderr. NULL: *status. */
+struct cli_config {
+  struct config *config;
+  struct graph **graphs; /* one per pipeline */
+  size_t n_graphs;
+};
+struct cli_config *cli_config_load(struct cli *cli, const char *path, int *status);
+void cli_config_free(struct cli_config *config);
+
+extern const struct cli_command cli_run, cli_validate, cli_list, cli_explain, cli_generate, cli_wal,
+    cli_version;
+
+#endif

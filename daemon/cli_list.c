@@ -1,0 +1,144 @@
+/* tidemark list: what there is, and its options, from the tables that the program itself reads. */
+#include "daemon/cli.h"
+
+#include "config/reference.h"
+#include "daemon/base/mem.h"
+#include "daemon/flow/plugin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_titles[] = {"Sources", "Transforms", "Sinks"};
+static const char *const kind_words[] = {"sources", "transforms", "sinks"};
+
+static void kind_print(int kind) {
+  printf("%s:\n", kind_titles[kind]);
+  const struct component_type *const *types = registry_catalog()->types[kind];
+  for (size_t i = 0; types[i] != NULL; i++) printf("  %-10s %s\n", types[i]->name, types[i]->text);
+}
+
+static void codecs_print(void) {
+  size_t n;
+  const struct codec *const *codecs = codec_list(&n);
+  printf("Codecs:\n");
+  for (size_t i = 0; i < n; i++) printf("  %-10s %s\n", codecs[i]->name, codecs[i]->text);
+}
+
+/* The rows of the table of functions, by group. */
+static void functions_put(struct buf *out, bool markdown) {
+  size_t n = expr_functions(NULL, 0);
+  struct expr_function *list = mem_zalloc((n + 1) * sizeof *list);
+  expr_functions(list, n);
+  const char *group = "";
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(group, list[i].group) != 0) {
+      group = list[i].group;
+      buf_printf(out, markdown ? "\n### %s\n\n| function | |\n|---|---|\n" : "%s:\n", group);
+    }
+    if (!markdown) {
+      buf_printf(out, "  %s\n      %s\n", list[i].signature, list[i].text);
+      continue;
+    }
+    buf_put_text(out, "| `");
+    for (const char *c = list[i].signature; *c != '\0'; c++) {
+      if (*c == '|') buf_put_char(out, '\\'); /* would end the cell */
+      buf_put_char(out, *c);
+    }
+    buf_printf(out, "` | %s |\n", list[i].text);
+  }
+  free(list);
+}
+
+static void print(struct buf *text) {
+  fwrite(text->data, 1, text->len, stdout);
+  buf_fini(text);
+}
+
+static void reference_print(void) {
+  const struct component_catalog *catalog = registry_catalog();
+  struct buf out;
+  buf_init(&out);
+  buf_put_text(&out, "# Reference\n\nMade from the tables of the program by `tidemark list "
+                     "--reference`.\n\n## Pipeline\n\n");
+  reference_put_pipeline(&out);
+  for (int kind = 0; kind < 3; kind++) {
+    buf_printf(&out, "\n## %s\n", kind_titles[kind]);
+    for (size_t i = 0; catalog->types[kind][i] != NULL; i++) {
+      buf_put_char(&out, '\n');
+      reference_put_component(&out, (enum component_kind)kind, catalog->types[kind][i],
+                              catalog->common[kind]);
+    }
+  }
+  buf_put_text(&out, "\n## Codecs\n\n| codec | |\n|---|---|\n");
+  size_t n;
+  const struct codec *const *codecs = codec_list(&n);
+  for (size_t i = 0; i < n; i++)
+    buf_printf(&out, "| `%s` | %s |\n", codecs[i]->name, codecs[i]->text);
+  buf_put_text(&out, "\n## Expressions\n");
+  functions_put(&out, true);
+  print(&out);
+}
+
+static int type_print(struct cli *cli, const char *name) {
+  const struct component_catalog *catalog = registry_catalog();
+  bool found = false;
+  for (int kind = 0; kind < 3; kind++) {
+    for (size_t i = 0; catalog->types[kind][i] != NULL; i++) {
+      const struct component_type *type = catalog->types[kind][i];
+      if (strcmp(type->name, name) != 0) continue;
+      struct buf out;
+      buf_init(&out);
+      if (found) buf_put_char(&out, '\n');
+      reference_put_component_text(&out, (enum component_kind)kind, type, catalog->common[kind]);
+      print(&out);
+      found = true;
+    }
+  }
+  return found ? 0
+               : cli_usage(cli, "there is nothing called \"%s\"; `tidemark list` shows all", name);
+}
+
+static int list_main(struct cli *cli) {
+  if (cli->argc > 2) return cli_usage(cli, "at most one thing is wanted");
+  const char *what = cli->argc == 2 ? cli->argv[1] : "";
+  struct buf out;
+  buf_init(&out);
+  if (what[0] == '\0') {
+    for (int kind = 0; kind < 3; kind++) kind_print(kind);
+    codecs_print();
+    return 0;
+  }
+  for (int kind = 0; kind < 3; kind++) {
+    if (strcmp(what, kind_words[kind]) != 0) continue;
+    kind_print(kind);
+    return 0;
+  }
+  if (strcmp(what, "codecs") == 0) {
+    codecs_print();
+  } else if (strcmp(what, "functions") == 0) {
+    functions_put(&out, false);
+    print(&out);
+  } else if (strcmp(what, "pipeline") == 0) {
+    reference_put_pipeline_text(&out);
+    print(&out);
+  } else if (strcmp(what, "--reference") == 0) {
+    reference_print();
+  } else if (strcmp(what, "--schema") == 0) {
+    reference_put_schema(&out, registry_catalog());
+    print(&out);
+  } else {
+    return type_print(cli, what);
+  }
+  return 0;
+}
+
+const struct cli_command cli_list = {
+    .name = "list",
+    .usage = "list [sources | transforms | sinks | codecs | functions | pipeline | TYPE]",
+    .text = "show what components and functions there are, and their options",
+    .help = "\n  TYPE          a component's options, with types, defaults and ranges\n"
+            "  pipeline      the options of a pipeline itself\n"
+            "  --reference   everything, as Markdown\n"
+            "  --schema      a JSON Schema of configurations, for editors\n",
+    .main = list_main,
+};

@@ -1,0 +1,86 @@
+/* tidemark validate, explain, version. */
+#include "daemon/cli.h"
+
+#include <string.h>
+
+static void promises_print(const struct graph *graph) {
+  printf("pipeline %s: valid\n", graph->pipeline->settings.name);
+  for (size_t i = 0; i < graph->n_stages; i++) {
+    const struct stage *stage = graph->stages[i];
+    if (stage->kind != STAGE_SOURCE) continue;
+    bool again = stage->source->flags(stage->component->instance) & SOURCE_REREADABLE;
+    const char *how = !again ? "its records are kept in the log until they are done"
+                      : stage->source_common->log_payload
+                          ? "read again or from the log (log_payload)"
+                          : "read again by position after a crash";
+    printf("  source %s (%s): %s\n", stage->name, stage->component->type->name, how);
+  }
+  for (size_t i = 0; i < graph->n_stages; i++) {
+    const struct stage *stage = graph->stages[i];
+    if (stage->kind != STAGE_SINK) continue;
+    int delivery = graph->pipeline->settings.delivery;
+    const char *text = delivery == DELIVERY_AT_MOST_ONCE ? "at most once, as `delivery` says"
+                       : delivery == DELIVERY_AT_LEAST_ONCE
+                           ? "at least once, as `delivery` says"
+                           : stage->sink->promise_text(stage->component->instance);
+    printf("  sink %s (%s): %s\n", stage->name, stage->component->type->name, text);
+  }
+}
+
+static int validate_main(struct cli *cli) {
+  if (cli->argc != 2) return cli_usage(cli, "one configuration is wanted");
+  int status = 0;
+  struct cli_config *config = cli_config_load(cli, cli->argv[1], &status);
+  if (config == NULL) return status;
+  for (size_t i = 0; i < config->n_graphs; i++) promises_print(config->graphs[i]);
+  cli_config_free(config);
+  return 0;
+}
+
+const struct cli_command cli_validate = {
+    .name = "validate",
+    .usage = "validate CONFIG",
+    .text = "check a configuration and show what each source and sink promises",
+    .help = "\nCONFIG is a YAML file or a folder of them. All errors are printed, each with its "
+            "place. Exit\n"
+            "status 0: valid; 78: not.\n",
+    .main = validate_main,
+};
+
+static int explain_main(struct cli *cli) {
+  if (cli->argc != 2) return cli_usage(cli, "one configuration is wanted");
+  int status = 0;
+  struct cli_config *config = cli_config_load(cli, cli->argv[1], &status);
+  if (config == NULL) return status;
+  struct buf text;
+  buf_init(&text);
+  for (size_t i = 0; i < config->n_graphs; i++) graph_explain(config->graphs[i], &text);
+  fwrite(text.data, 1, text.len, stdout);
+  buf_fini(&text);
+  cli_config_free(config);
+  return 0;
+}
+
+const struct cli_command cli_explain = {
+    .name = "explain",
+    .usage = "explain CONFIG",
+    .text = "show what a configuration was compiled to",
+    .help = "\nPrints the stages in the order they run, the fields that are decoded, and the "
+            "expressions as\n"
+            "compiled, with their types.\n",
+    .main = explain_main,
+};
+
+static int version_main(struct cli *cli) {
+  if (cli->argc != 1) return cli_usage(cli, "no arguments are wanted");
+  printf("tidemark %s\n", TIDEMARK_VERSION);
+  return 0;
+}
+
+const struct cli_command cli_version = {
+    .name = "version",
+    .usage = "version",
+    .text = "print the version",
+    .help = "",
+    .main = version_main,
+};

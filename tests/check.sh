@@ -1,0 +1,80 @@
+#!/bin/sh
+# Builds Tidemark with warnings as errors and runs every test suite; the last line counts them.
+#
+#   asan    ASan and UBSan: all of `make check`
+#   tsan    ThreadSanitizer: the suites of what runs on threads, and the pipelines
+#   plain   as people build it: `make distcheck`, crashes, the quickstart's pipeline
+set -eu
+here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=${CHECK_BUILD_DIR:-$here/build-check}
+jobs=$(nproc)
+
+# shellcheck disable=SC2046 # a list of names
+sh "$here/tests/packages.sh" $(sed -n 's/^[a-z]*: //p' "$here/tests/packages.list")
+
+mkdir -p "$build"
+"$here/autogen.sh" >"$build/autogen.log" 2>&1 || { cat "$build/autogen.log"; exit 1; }
+
+passed=0
+failed=0
+count() { # the results that automake left below a folder
+  for trs in $(cd "$1" && find . -name '*.trs' | sort); do
+    while read -r result; do
+      case $result in
+      PASS) passed=$((passed + 1)) ;;
+      SKIP) echo "skipped: ${trs%.trs}" ;;
+      *)
+        failed=$((failed + 1))
+        echo "FAILED: ${trs%.trs} ($1)"
+        tail -n 60 "$1/${trs%.trs}.log"
+        ;;
+      esac
+    done <<END
+$(sed -n 's/^:test-result: *//p' "$1/$trs" | sed 's/ .*//')
+END
+  done
+}
+
+make_build() { # name, options of configure
+  name=$1
+  shift
+  mkdir -p "$build/$name"
+  cd "$build/$name"
+  echo "building $name"
+  [ -f Makefile ] || "$here/configure" --enable-werror "$@" >configure.log 2>&1 || { cat configure.log; exit 1; }
+  make -s -j"$jobs" >make.log 2>&1 || { tail -n 60 make.log; exit 1; }
+}
+
+suites() { # name, further arguments of make
+  name=$1
+  shift
+  cd "$build/$name"
+  find . -name '*.trs' -delete
+  echo "testing $name"
+  make -s -j"$jobs" -k check "$@" >check.log 2>&1 || true
+  if ! grep -q '^# TOTAL' check.log; then # the tests themselves did not build
+    tail -n 60 check.log
+    failed=$((failed + 1))
+  fi
+  count .
+}
+
+make_build asan --enable-asan --enable-ubsan CFLAGS='-O1 -g' CXXFLAGS='-O1 -g'
+suites asan
+make_build tsan --enable-tsan CFLAGS='-O1 -g' CXXFLAGS='-O1 -g'
+suites tsan TESTS="$(tr '\n' ' ' <"$here/tests/tsan.list")"
+make_build plain
+suites plain TESTS="$(tr '\n' ' ' <"$here/tests/plain.list")"
+
+cd "$build/plain"
+echo "testing distcheck"
+if make -s -j"$jobs" distcheck DISTCHECK_CONFIGURE_FLAGS=--enable-werror TESTS=tests/unit/test_base >distcheck.log 2>&1; then
+  passed=$((passed + 1))
+else
+  failed=$((failed + 1))
+  echo "FAILED: make distcheck"
+  tail -n 60 distcheck.log
+fi
+
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
