@@ -29,7 +29,4 @@ const struct option *component_head_options(enum component_kind kind);
 /* check.c: resolves inputs, finds circles and what nobody reads, puts components in order. */
 void graph_check(const struct build *build, struct pipeline *pipeline);
 
-/* load.c: the folder-name rule of pipelines. */
-bool pipeline_name_valid(struct slice name);
-
 #endif

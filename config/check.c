@@ -25,7 +25,7 @@ struct graph {
   const struct build *build;
   struct pipeline *pipeline;
   struct vertex *vertices;
-  bool unresolved; /* an input was in error: what nobody reads cannot be told */
+  bool doubtful; /* something was in error: what nobody reads cannot be told */
 };
 
 static void find_ports(const struct component *component, struct vertex *vertex) {
@@ -158,9 +158,9 @@ static void resolve_inputs(struct graph *graph, struct component *component) {
       if (slice_is(input->component, pipeline->components[k].name)) input->index = (uint32_t)k;
     if (input->index == UINT32_MAX) {
       unknown_component(graph, input);
-      graph->unresolved = true;
+      graph->doubtful = true;
     } else if (check_port(graph, input) < 0) {
-      graph->unresolved = true;
+      graph->doubtful = true;
     } else if (read_before(component, i)) {
       config_error_add(graph->build->errors, input->place, "this input is named twice");
     }
@@ -292,13 +292,16 @@ void graph_check(const struct build *build, struct pipeline *pipeline) {
   size_t n = pipeline->n_components;
   struct graph graph = {.build = build, .pipeline = pipeline};
   graph.vertices = mem_zalloc((n + 1) * sizeof *graph.vertices);
-  for (size_t i = 0; i < n; i++) find_ports(&pipeline->components[i], &graph.vertices[i]);
+  for (size_t i = 0; i < n; i++) {
+    find_ports(&pipeline->components[i], &graph.vertices[i]);
+    if (!graph.vertices[i].known) graph.doubtful = true;
+  }
   for (size_t i = 0; i < n; i++) {
     resolve_inputs(&graph, &pipeline->components[i]);
     check_input_count(&graph, &pipeline->components[i]);
   }
   bool circles = find_circles(&graph);
-  for (size_t i = 0; i < n && !graph.unresolved; i++)
+  for (size_t i = 0; i < n && !graph.doubtful; i++)
     warn_unread(&graph, &pipeline->components[i], &graph.vertices[i]);
   if (!circles) sort(&graph);
   for (size_t i = 0; i < n; i++) {

@@ -192,8 +192,9 @@ static bool name_valid(struct slice name) {
   return name.len > 0 && name.len <= NAME_BYTES_MAX;
 }
 
-static bool is_new(const struct build *build, const struct pipeline *pipeline,
-                   const struct node *key) {
+/* Adds an error when there is a component of that name. */
+static bool name_is_new(const struct build *build, const struct pipeline *pipeline,
+                        const struct node *key) {
   for (size_t i = 0; i < pipeline->n_components; i++) {
     const struct component *other = &pipeline->components[i];
     if (!slice_is(key->text, other->name)) continue;
@@ -208,13 +209,11 @@ static bool is_new(const struct build *build, const struct pipeline *pipeline,
 
 static void read_section(const struct build *build, struct pipeline *pipeline,
                          enum component_kind kind, const struct node *section) {
+  if (section->refused) return;
   if (section->kind != NODE_MAP || section->n_items == 0) {
-    bool empty = node_is_null(section) || section->n_items == 0;
-    if (section->refused) return;
+    bool empty = node_is_null(section) || (section->kind != NODE_SCALAR && section->n_items == 0);
     config_error_add(build->errors, section->place, "\"%ss\" %s", component_kind_name(kind),
-                     section->kind != NODE_SCALAR && empty ? "is empty: leave it out"
-                     : empty && node_is_null(section)      ? "is empty: leave it out"
-                                                           : "must be a map of components by name");
+                     empty ? "is empty: leave it out" : "must be a map of components by name");
     return;
   }
   for (size_t i = 0; i < section->n_items; i++) {
@@ -223,7 +222,7 @@ static void read_section(const struct build *build, struct pipeline *pipeline,
       config_error_add(build->errors, key->place, "more than %d components", LIMIT_COMPONENTS);
       return;
     }
-    if (key->refused || !is_new(build, pipeline, key)) continue;
+    if (key->refused || !name_is_new(build, pipeline, key)) continue;
     if (!name_valid(key->text)) {
       struct slice shown = value_shown(key->text);
       config_error_add(build->errors, key->place,

@@ -26,7 +26,8 @@ struct load {
   size_t n_drafts, cap_drafts;
 };
 
-bool pipeline_name_valid(struct slice name) {
+/* The name becomes a folder's. */
+static bool name_valid(struct slice name) {
   for (size_t i = 0; i < name.len; i++) {
     char c = name.data[i];
     bool fits = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
@@ -139,10 +140,10 @@ static struct slice find_name(struct load *load, const struct config_file *file,
                        "a pipeline's name cannot come from a file");
       return name;
     }
-    if (pipeline_name_valid(node->text)) return node->text;
+    if (name_valid(node->text)) return node->text;
     config_error_add(&load->config->errors, node->place,
                      "this cannot be a pipeline's name: %s %d characters", rule, NAME_BYTES_MAX);
-  } else if (!pipeline_name_valid(name)) {
+  } else if (!name_valid(name)) {
     config_error_add(&load->config->errors, (struct place){file, 0, 0, 0},
                      "the file's name cannot be the pipeline's (%s %d characters): give one with "
                      "pipeline:",

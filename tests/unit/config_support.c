@@ -308,6 +308,9 @@ static size_t route_ports(const void *instance, struct slice *names, size_t max)
 static void file_check(const void *instance, const struct node *node,
                        struct config_errors *errors) {
   const struct fake_file *file = instance;
+  /* A required option is there whenever this is called. */
+  if (strcmp(file->path, "forbidden") == 0)
+    config_error_add(errors, node_get(node, "path")->place, "this path is forbidden");
   if (file->mode == 0 && file->level > 5)
     config_error_add(errors, node_get(node, "level")->place,
                      "mode: read needs a level of 5 or less");
