@@ -6,6 +6,7 @@
  * The seed is fixed unless given, so that a failure can be had again. */
 #include "tests/unit/config_support.h"
 
+#include "config/place.h"
 #include "daemon/base/mem.h"
 
 #include <stdio.h>
@@ -106,6 +107,25 @@ static void mutate(struct buf *text, uint64_t *random) {
   }
 }
 
+/* The place of each byte of each value: in the file, and where the same character stands unless it
+ * was folded, escaped or put in. */
+static const char *check_places(const struct node *node, struct slice yaml) {
+  const char *reason = NULL;
+  for (size_t i = 0; node->kind == NODE_SCALAR && i < node->text.len && reason == NULL; i++) {
+    if (((unsigned char)node->text.data[i] & 0xc0) == 0x80) continue;
+    struct place place = node_place_at(node, i, 1);
+    struct place_cursor cursor;
+    place_cursor_init(&cursor, yaml);
+    size_t at = place_cursor_go(&cursor, place.line, place.column);
+    if (cursor.line != place.line || cursor.column != place.column) reason = "a place outside";
+    if (node->exact && (at >= yaml.len || yaml.data[at] != node->text.data[i]))
+      reason = "a place that is not exact";
+  }
+  for (size_t i = 0; i < node->n_items && reason == NULL; i++)
+    reason = check_places(node->items[i], yaml);
+  return reason;
+}
+
 /* A reason to fail, or NULL. */
 static const char *check(struct slice yaml) {
   struct world world;
@@ -124,6 +144,8 @@ static const char *check(struct slice yaml) {
     if (place->file == NULL) reason = "an error without a file";
     if (place->line > n_lines || place->column > yaml.len + 1) reason = "a place outside the file";
   }
+  for (size_t p = 0; p < config->n_pipelines && reason == NULL; p++)
+    reason = check_places(config->pipelines[p]->node, yaml);
   if (!config_errors_any(&config->errors)) {
     for (size_t p = 0; p < config->n_pipelines; p++)
       for (size_t i = 0; i < config->pipelines[p]->n_components; i++) {
