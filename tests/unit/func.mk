@@ -6,3 +6,4 @@ endif
 tests_unit_test_func_SOURCES = tests/unit/test_func.c
 tests_unit_test_func_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_func_LDADD = $(TEST_LIBS)
+EXTRA_DIST += tests/expr/functions.test
