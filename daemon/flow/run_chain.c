@@ -74,6 +74,11 @@ static void sink_task(const struct stage *stage, struct stage_run *run,
   stage->sink->encode(stage->component->instance, &ctx, expr_run, stage->input_schema, &in, part);
   row_errors_sort(&part->errors);
   run->errors[task] = part->errors;
+  if (part->n_pieces == 0 && in.n > part->errors.n) { /* one place only: all of it is one piece */
+    array_grow((void **)&part->pieces, &part->cap_pieces, 0, sizeof *part->pieces);
+    part->pieces[part->n_pieces++] = (struct sink_piece){
+        .len = (uint32_t)part->bytes.len, .n_records = in.n - (uint32_t)part->errors.n};
+  }
   count(&run->figures, in.n, in.n - part->errors.n);
 }
 
