@@ -1,7 +1,8 @@
 /* check: the components as a graph. Inputs become indexes, ports are looked up among those their
  * component has, circles are named, and what nobody reads is warned about. Then the components are
  * put in an order in which inputs come before their readers; where that leaves a choice, the order
- * in which they are written. */
+ * in which they are written. What is in error, in a circle, or reads such a thing is left out at
+ * the end: whoever goes on from here, if only to find more errors, meets whole components only. */
 #include "config/build.h"
 #include "config/value.h"
 #include "daemon/base/limits.h"
@@ -160,6 +161,7 @@ static void resolve_inputs(struct graph *graph, struct component *component) {
       unknown_component(graph, input);
       graph->doubtful = true;
     } else if (check_port(graph, input) < 0) {
+      input->index = UINT32_MAX;
       graph->doubtful = true;
     } else if (read_before(component, i)) {
       config_error_add(graph->build->errors, input->place, "this input is named twice");
@@ -167,7 +169,7 @@ static void resolve_inputs(struct graph *graph, struct component *component) {
   }
 }
 
-static void check_input_count(struct graph *graph, const struct component *component) {
+static void check_input_count(struct graph *graph, struct component *component) {
   if (component->kind != COMPONENT_TRANSFORM || component->instance == NULL) return;
   uint32_t min = component->type->min_inputs > 1 ? component->type->min_inputs : 1;
   uint32_t max = component->type->max_inputs;
@@ -180,6 +182,7 @@ static void check_input_count(struct graph *graph, const struct component *compo
                                                : "at most ",
                    component->n_inputs < min ? min : max,
                    (component->n_inputs < min ? min : max) == 1 ? "" : "s", component->n_inputs);
+  component->instance = NULL;
 }
 
 /* ------------------------------------------------------------------ circles */
@@ -200,13 +203,11 @@ static void name_circle(struct graph *graph, const uint32_t *path, size_t n, uin
   buf_fini(&text);
 }
 
-/* Depth first from readers to their inputs, with a stack of our own. True when there are circles.
- */
-static bool find_circles(struct graph *graph) {
+/* Depth first from readers to their inputs, with a stack of our own. */
+static void find_circles(struct graph *graph) {
   size_t n = graph->pipeline->n_components;
   uint32_t *path = mem_alloc((n + 1) * sizeof *path);
   size_t *next = mem_alloc((n + 1) * sizeof *next); /* input to look at, by depth */
-  bool found = false;
   for (size_t start = 0; start < n; start++) {
     if (graph->vertices[start].color != WHITE) continue;
     size_t depth = 1;
@@ -223,7 +224,6 @@ static bool find_circles(struct graph *graph) {
       if (input->index == UINT32_MAX) continue;
       if (graph->vertices[input->index].color == GREY) {
         name_circle(graph, path, depth, input->index, input->place);
-        found = true;
       } else if (graph->vertices[input->index].color == WHITE) {
         graph->vertices[input->index].color = GREY;
         path[depth] = input->index;
@@ -233,7 +233,6 @@ static bool find_circles(struct graph *graph) {
   }
   free(path);
   free(next);
-  return found;
 }
 
 /* ------------------------------------------------------------------ readers and order */
@@ -260,9 +259,11 @@ static void warn_unread(struct graph *graph, const struct component *component,
   buf_fini(&unread);
 }
 
-static bool inputs_placed(const struct component *component, const uint32_t *placed) {
+/* Sound itself, and all it reads is in place. */
+static bool can_be_placed(const struct component *component, const uint32_t *placed) {
+  if (component->instance == NULL) return false;
   for (size_t i = 0; i < component->n_inputs; i++)
-    if (component->inputs[i].index != UINT32_MAX &&
+    if (component->inputs[i].index == UINT32_MAX ||
         placed[component->inputs[i].index] == UINT32_MAX)
       return false;
   return true;
@@ -270,21 +271,24 @@ static bool inputs_placed(const struct component *component, const uint32_t *pla
 
 static void sort(struct graph *graph) {
   struct pipeline *pipeline = graph->pipeline;
-  size_t n = pipeline->n_components;
+  size_t n = pipeline->n_components, n_sorted = 0;
   struct component *sorted = arena_zalloc(graph->build->arena, n * sizeof *sorted);
   uint32_t *placed = mem_alloc((n + 1) * sizeof *placed); /* new index by old */
   for (size_t i = 0; i < n; i++) placed[i] = UINT32_MAX;
-  for (uint32_t to = 0; to < n; to++) {
-    size_t i = 0;
-    while (placed[i] != UINT32_MAX || !inputs_placed(&pipeline->components[i], placed)) i++;
-    placed[i] = to;
-    sorted[to] = pipeline->components[i];
+  for (size_t i = 0; i < n;) {
+    if (placed[i] != UINT32_MAX || !can_be_placed(&pipeline->components[i], placed)) {
+      i++;
+      continue;
+    }
+    placed[i] = (uint32_t)n_sorted;
+    sorted[n_sorted++] = pipeline->components[i];
+    i = 0;
   }
-  for (size_t i = 0; i < n; i++)
+  for (size_t i = 0; i < n_sorted; i++)
     for (size_t k = 0; k < sorted[i].n_inputs; k++)
-      if (sorted[i].inputs[k].index != UINT32_MAX)
-        sorted[i].inputs[k].index = placed[sorted[i].inputs[k].index];
+      sorted[i].inputs[k].index = placed[sorted[i].inputs[k].index];
   pipeline->components = sorted;
+  pipeline->n_components = n_sorted;
   free(placed);
 }
 
@@ -300,10 +304,10 @@ void graph_check(const struct build *build, struct pipeline *pipeline) {
     resolve_inputs(&graph, &pipeline->components[i]);
     check_input_count(&graph, &pipeline->components[i]);
   }
-  bool circles = find_circles(&graph);
+  find_circles(&graph);
   for (size_t i = 0; i < n && !graph.doubtful; i++)
     warn_unread(&graph, &pipeline->components[i], &graph.vertices[i]);
-  if (!circles) sort(&graph);
+  sort(&graph);
   for (size_t i = 0; i < n; i++) {
     free(graph.vertices[i].ports);
     free(graph.vertices[i].port_read);

@@ -47,7 +47,7 @@ struct component {
   const char *name;
   const struct node *node; /* its map */
   struct place place;      /* of its name */
-  void *instance;          /* type->instance_bytes; NULL when there were errors in its options */
+  void *instance;          /* type->instance_bytes */
   void *common;            /* common_bytes[kind] */
   struct component_input *inputs;
   size_t n_inputs;
@@ -76,8 +76,9 @@ struct pipeline_settings {
 
 struct pipeline {
   struct pipeline_settings settings;
-  struct component
-      *components; /* in topological order: inputs before their readers; else as written */
+  /* Inputs before their readers, else as written. When there were errors: only those components
+   * that are right and read nothing that is not, so that the rest of them can be compiled too. */
+  struct component *components;
   size_t n_components;
   const struct node *node;
 };

@@ -280,6 +280,36 @@ static void inputs_come_before_their_readers(void **state) {
   world_fini(&world);
 }
 
+static void only_whole_components_are_left(void **state) {
+  (void)state;
+  static const char yaml[] = "sources: {in: {type: stdin}, bad: {type: file, level: x}}\n"
+                             "transforms:\n"
+                             "  a: {type: filter, input: b, where: x}\n"
+                             "  b: {type: filter, input: a, where: x}\n"
+                             "  c: {type: filter, input: bad, where: x}\n"
+                             "  d: {type: join, input: in}\n"
+                             "  e: {type: filter, input: in.late, where: x}\n"
+                             "  f: {type: filter, input: g, where: x}\n"
+                             "  g: {type: filter, input: in, where: x}\n"
+                             "  h: {type: nothing, input: g}\n"
+                             "  i: {type: filter, where: x}\n"
+                             "sinks:\n"
+                             "  out: {type: file, input: [f, g], path: p}\n"
+                             "  lost: {type: file, input: [f, c], path: p}\n";
+  struct world world;
+  world_init(&world);
+  struct config *config = load(&world, yaml, sizeof yaml - 1);
+  const struct pipeline *pipeline = config->pipelines[0];
+  static const char *const order[] = {"in", "g", "f", "out"};
+  assert_true(config_errors_any(&config->errors));
+  assert_int_equal(pipeline->n_components, 4);
+  for (size_t i = 0; i < 4; i++) assert_string_equal(pipeline->components[i].name, order[i]);
+  assert_int_equal(pipeline->components[3].inputs[0].index, 2);
+  assert_int_equal(pipeline->components[3].inputs[1].index, 1);
+  config_free(config);
+  world_fini(&world);
+}
+
 static void default_state_folder_and_name(void **state) {
   (void)state;
   static const char yaml[] = "sources: {in: {type: stdin}}\n"
@@ -671,6 +701,7 @@ int main(void) {
       cmocka_unit_test(nearest_words),
       cmocka_unit_test(values_and_defaults),
       cmocka_unit_test(inputs_come_before_their_readers),
+      cmocka_unit_test(only_whole_components_are_left),
       cmocka_unit_test(default_state_folder_and_name),
       cmocka_unit_test(id_of_what_was_read),
       cmocka_unit_test(places_within_scalars),

@@ -146,15 +146,14 @@ static const char *check(struct slice yaml) {
   }
   for (size_t p = 0; p < config->n_pipelines && reason == NULL; p++)
     reason = check_places(config->pipelines[p]->node, yaml);
-  if (!config_errors_any(&config->errors)) {
-    for (size_t p = 0; p < config->n_pipelines; p++)
-      for (size_t i = 0; i < config->pipelines[p]->n_components; i++) {
-        const struct component *component = &config->pipelines[p]->components[i];
-        if (component->instance == NULL) reason = "accepted without an instance";
-        for (size_t k = 0; k < component->n_inputs; k++)
-          if (component->inputs[k].index >= i) reason = "accepted out of order";
-      }
-  }
+  for (size_t p = 0; p < config->n_pipelines; p++)
+    for (size_t i = 0; i < config->pipelines[p]->n_components; i++) {
+      const struct component *component = &config->pipelines[p]->components[i];
+      if (component->instance == NULL || component->type == NULL) reason = "half a component";
+      if (component->kind != COMPONENT_SOURCE && component->n_inputs == 0) reason = "no input";
+      for (size_t k = 0; k < component->n_inputs; k++)
+        if (component->inputs[k].index >= i) reason = "components out of order";
+    }
   struct buf text = {0};
   config_errors_put(&config->errors, &text);
   if (strstr(buf_cstr(&text), "hunter2") != NULL) reason = "a secret is shown";
