@@ -56,8 +56,8 @@ int disk_stat(struct disk *disk, const char *path, bool *found, struct disk_stat
               struct err *err);
 int disk_rename(struct disk *disk, const char *from, const char *to, struct err *err);
 int disk_unlink(struct disk *disk, const char *path, struct err *err); /* missing is fine */
-int disk_make_dirs(struct disk *disk, const char *path,
-                   struct err *err); /* mode 0750, parents too */
+/* Mode 0750, parents too. What it makes survives a power cut without disk_sync_dir(). */
+int disk_make_dirs(struct disk *disk, const char *path, struct err *err);
 int disk_sync_dir(struct disk *disk, const char *path, struct err *err);
 
 /* Names in a folder, sorted bytewise, without "." and "..". The list and names are one allocation

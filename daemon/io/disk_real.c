@@ -159,35 +159,6 @@ static int real_unlink(struct disk *disk, const char *path, struct err *err) {
   return fail(err, errno, "remove", path);
 }
 
-static bool is_dir(const char *path) {
-  struct stat system;
-  return stat(path, &system) == 0 && S_ISDIR(system.st_mode);
-}
-
-static int real_make_dirs(struct disk *disk, const char *path, struct err *err) {
-  (void)disk;
-  if (is_dir(path)) return 0;
-  char *part = mem_strdup(path);
-  int result = 0;
-  for (char *at = part + 1; result == 0; at++) {
-    if (*at != '/' && *at != '\0') continue;
-    char was = *at;
-    *at = '\0';
-    /* What cannot be made may be there already, whatever errno says of a file system. */
-    if (mkdir(part, 0750) != 0) {
-      int errnum = errno;
-      if (!is_dir(part)) {
-        fail(err, errnum == EEXIST ? ENOTDIR : errnum, "make the folder", part);
-        result = -1;
-      }
-    }
-    *at = was;
-    if (was == '\0') break;
-  }
-  free(part);
-  return result;
-}
-
 static int real_sync_dir(struct disk *disk, const char *path, struct err *err) {
   (void)disk;
   int fd = open_retry(path, O_RDONLY | O_DIRECTORY);
@@ -200,6 +171,41 @@ static int real_sync_dir(struct disk *disk, const char *path, struct err *err) {
   /* EINVAL: a file system that has nothing to sync in a folder. */
   if (result == 0 || errnum == EINVAL) return 0;
   return fail(err, errnum, "sync the folder", path);
+}
+
+static bool is_dir(const char *path) {
+  struct stat system;
+  return stat(path, &system) == 0 && S_ISDIR(system.st_mode);
+}
+
+/* Makes one folder and has its name written down. */
+static int make_dir(struct disk *disk, const char *path, struct err *err) {
+  if (mkdir(path, 0750) != 0) {
+    int errnum = errno;
+    if (is_dir(path)) return 0; /* whatever errno says of it, and of a read-only file system */
+    return fail(err, errnum == EEXIST ? ENOTDIR : errnum, "make the folder", path);
+  }
+  const char *slash = strrchr(path, '/');
+  char *parent = slash == NULL ? mem_strdup(".") : mem_strndup(path, (size_t)(slash - path) + 1);
+  int result = real_sync_dir(disk, parent, err);
+  free(parent);
+  return result;
+}
+
+static int real_make_dirs(struct disk *disk, const char *path, struct err *err) {
+  if (is_dir(path)) return 0;
+  char *part = mem_strdup(path);
+  int result = 0;
+  for (char *at = part; result == 0 && *at != '\0';) {
+    at += strspn(at, "/");
+    at += strcspn(at, "/");
+    char was = *at;
+    *at = '\0';
+    result = make_dir(disk, part, err);
+    *at = was;
+  }
+  free(part);
+  return result;
 }
 
 static int real_list(struct disk *disk, const char *path, char ***list, size_t *n,

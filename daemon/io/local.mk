@@ -3,20 +3,27 @@ libtidemark_a_SOURCES += \
 	daemon/io/address.c daemon/io/address.h \
 	daemon/io/clock.c daemon/io/clock.h \
 	daemon/io/clock_real.c \
+	daemon/io/clock_sim.c daemon/io/clock_sim.h \
 	daemon/io/disk.c daemon/io/disk.h \
 	daemon/io/disk_real.c \
+	daemon/io/disk_sim.c daemon/io/disk_sim.h \
 	daemon/io/exec.c daemon/io/exec.h \
 	daemon/io/exec_real.c \
+	daemon/io/exec_sim.c daemon/io/exec_sim.h \
 	daemon/io/fifo.c daemon/io/fifo.h \
 	daemon/io/frozen_real.c \
 	daemon/io/io.h \
 	daemon/io/io_real.c \
-	daemon/io/io_sim.h \
+	daemon/io/io_sim.c daemon/io/io_sim.h \
 	daemon/io/loop.c daemon/io/loop.h \
 	daemon/io/loop_real.c daemon/io/loop_real.h \
+	daemon/io/loop_sim.c daemon/io/loop_sim.h \
 	daemon/io/names.c daemon/io/names.h \
 	daemon/io/net.c daemon/io/net.h \
 	daemon/io/net_real.c \
+	daemon/io/net_sim.c daemon/io/net_sim.h \
 	daemon/io/pool_real.c \
 	daemon/io/random.c daemon/io/random.h \
+	daemon/io/sim_node.c \
+	daemon/io/sim_tree.c daemon/io/sim_tree.h \
 	daemon/io/thread.h
