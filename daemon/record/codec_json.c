@@ -3,7 +3,8 @@
  * In: the line is the row's original text, the decoded slots are what json_extract finds.
  * Out: a schema that changed nothing gives the original bytes. An open one that did is the
  * original with its members replaced, left out and added: the bytes of the others stay as they
- * came, what is between the members does not. A closed one is an object of its fields. */
+ * came, what is between the members does not. One that only appended fields is the original's bytes
+ * with the fields behind. A closed one is an object of its fields. */
 #include "daemon/base/mem.h"
 #include "daemon/record/codec_parts.h"
 #include "daemon/record/json_extract.h"
@@ -178,6 +179,43 @@ static void put_closed(const struct schema *schema, const struct batch *batch, u
   buf_put(out, "}\n", 2);
 }
 
+static bool only_appended(const struct schema *schema) {
+  for (size_t i = 0; i < schema->n_fields; i++) {
+    if (!schema->fields[i].appended) return false;
+  }
+  return schema->n_dropped == 0;
+}
+
+static bool names_occur(const struct schema *schema, struct slice text) {
+  for (size_t i = 0; i < schema->n_fields; i++) {
+    struct slice name = schema->fields[i].name;
+    if (memmem(text.data, text.len, name.data, name.len) != NULL) return true;
+  }
+  return false;
+}
+
+/* The original up to its last bracket, the fields, the bracket. Where a name may already be there
+ * the record is spliced, if it can be: its other bytes were not checked. */
+static void put_appended(struct splice *splice, const struct batch *batch, uint32_t row,
+                         struct buf *out) {
+  struct slice original = batch->raw[row];
+  if (names_occur(splice->schema, original) && json_text_valid(original)) {
+    put_spliced(splice, batch, row, out);
+    return;
+  }
+  size_t len = original.len;
+  while (len > 0 && original.data[len - 1] != '}') len--;
+  size_t last = len > 0 ? len - 1 : 0;
+  size_t behind = last;
+  while (behind > 0 && strchr(" \t\r", original.data[behind - 1]) != NULL) behind--;
+  bool first = behind > 0 && original.data[behind - 1] == '{';
+  buf_put(out, original.data, last);
+  for (size_t i = 0; i < splice->schema->n_fields; i++) {
+    put_field(out, batch, &splice->schema->fields[i], row, &first);
+  }
+  buf_put(out, "}\n", 2);
+}
+
 void json_encode(const struct schema *schema, const struct view *view, struct buf *out) {
   if (schema_untouched(schema)) {
     put_originals(view, out);
@@ -188,8 +226,11 @@ void json_encode(const struct schema *schema, const struct view *view, struct bu
     splice.placed = mem_alloc(schema->n_fields + 1);
     arena_init(&splice.scratch, 4096);
   }
+  bool append = schema->open && only_appended(schema);
   for (uint32_t i = 0; i < view->n; i++) {
-    if (schema->open) {
+    if (append) {
+      put_appended(&splice, view->batch, view_row(view, i), out);
+    } else if (schema->open) {
       put_spliced(&splice, view->batch, view_row(view, i), out);
     } else {
       put_closed(schema, view->batch, view_row(view, i), out);

@@ -144,9 +144,8 @@ const struct field *schema_find(const struct schema *schema, struct slice name) 
   return NULL;
 }
 
-void schema_set(struct schema *schema, struct slice name, uint32_t slot) {
+static struct field *field_set(struct schema *schema, struct slice name, uint32_t slot) {
   struct arena *arena = schema->rowset->arena;
-  if (schema->open) schema->rowset->whole = true;
   size_t dropped = find_dropped(schema, name);
   if (dropped < schema->n_dropped) {
     schema->n_dropped--;
@@ -161,6 +160,17 @@ void schema_set(struct schema *schema, struct slice name, uint32_t slot) {
     field->name = arena_slice(arena, name);
   }
   field->slot = slot;
+  field->appended = false;
+  return field;
+}
+
+void schema_set(struct schema *schema, struct slice name, uint32_t slot) {
+  if (schema->open) schema->rowset->whole = true;
+  field_set(schema, name, slot);
+}
+
+void schema_append(struct schema *schema, struct slice name, uint32_t slot) {
+  field_set(schema, name, slot)->appended = schema->open;
 }
 
 void schema_drop(struct schema *schema, struct slice name) {

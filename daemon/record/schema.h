@@ -66,6 +66,7 @@ int rowset_resolve(struct rowset *rowset, const struct path *path, uint32_t *slo
 struct field {
   struct slice name;
   uint32_t slot;
+  bool appended; /* schema_append() */
 };
 
 /* Over the original text (open), in this order: `dropped` names are left out; `fields` replace the
@@ -84,6 +85,9 @@ struct schema *schema_copy(const struct schema *schema);
 /* Adds or replaces a top-level field (a name that was dropped before may come back). Of an open
  * schema this and schema_drop() set rowset->whole. */
 void schema_set(struct schema *schema, struct slice name, uint32_t slot);
+/* Adds a field behind the original's own, which are not looked at: unlike schema_set() it doesn't
+ * ask for all of each record to be checked. For the few rows of a side output. */
+void schema_append(struct schema *schema, struct slice name, uint32_t slot);
 void schema_drop(struct schema *schema, struct slice name);
 /* True when records go out as their original bytes. */
 bool schema_untouched(const struct schema *schema);

@@ -170,6 +170,30 @@ static void spliced(void **state) {
   teardown(&f);
 }
 
+/* Fields behind the original's bytes; spliced only where the name may be there already. */
+static void appended(void **state) {
+  (void)state;
+  struct fixture f;
+  setup(&f, "json");
+  uint32_t x = rowset_add_slot(f.rowset, VALUE_INT);
+  struct schema *schema = schema_new(f.rowset, true);
+  schema_append(schema, slice_of("late"), x);
+  assert_false(f.rowset->whole);
+  decode(&f, "{\"a\" : 1, \"b\":tru }\n"
+             "{ }\n"
+             "{\"late\":7,\"b\":1}\n"
+             "{\"b\":\"late\"}  \n");
+  assert_int_equal(f.errors.n, 0);
+  struct value *column = batch_column(f.batch, x);
+  for (int64_t i = 0; i < 4; i++) column[i] = value_int(i);
+  expect_encoded(f.codec, schema, whole(&f),
+                 "{\"a\" : 1, \"b\":tru ,\"late\":0}\n"
+                 "{ \"late\":1}\n"
+                 "{\"late\":2,\"b\":1}\n"
+                 "{\"b\":\"late\",\"late\":3}\n");
+  teardown(&f);
+}
+
 static void closed(void **state) {
   (void)state;
   struct fixture f;
@@ -252,6 +276,7 @@ int main(void) {
       cmocka_unit_test(broken_rows_are_rows),
       cmocka_unit_test(untouched_bytes),
       cmocka_unit_test(spliced),
+      cmocka_unit_test(appended),
       cmocka_unit_test(closed),
       cmocka_unit_test(raw_lines),
       cmocka_unit_test(raw_line_limit),
