@@ -203,7 +203,7 @@ static int window_compile(void *instance, struct compile *compile) {
 
   window->late_slot = rowset_add_slot(in->rowset, VALUE_INT);
   struct schema *late = schema_copy(in);
-  schema_set(late, slice_of("_late_by"), window->late_slot);
+  schema_append(late, slice_of("_late_by"), window->late_slot);
   compile_output(compile, "", out);
   compile_output(compile, "late", late);
   return result;
