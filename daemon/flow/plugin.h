@@ -64,7 +64,8 @@ struct source_ctx {
   struct engine_source *engine;
 };
 
-/* There may be something to take; the engine will call take(). Any number of times. */
+/* There may be something to take; the engine will call take(). Any number of times, also from
+ * within take(), which is then called again for the next epoch. */
 void source_ready(struct source_ctx *ctx);
 
 /* A partition is what has positions and a watermark of its own: a file, a Kafka partition, the one
@@ -310,7 +311,7 @@ struct sink_plugin {
                  const struct schema *schema, const struct view *view, struct sink_part *part);
   /* In order of epochs; one at a time, after the one before was answered. */
   void (*write)(void *instance, struct sink_batch *batch);
-  /* Not while a write is out. */
+  /* Not while a write is out, and only when the state given last is in the log for good. */
   void (*commit)(void *instance, struct sink_commit *commit);
   void (*close)(void *instance); /* waits for what is going on */
 };

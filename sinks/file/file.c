@@ -119,9 +119,7 @@ static void file_check(const void *instance, const struct node *node,
                      "if_exists: %s needs a path without {{placeholders}}: which of many files are "
                      "older ones of our own cannot be told for good",
                      if_exists_names[sink->if_exists]);
-  if (sink->path.text.len == 0)
-    config_error_add(errors, sink->path.node->place, "path is empty");
-  else if (sink->path.text.data[sink->path.text.len - 1] == '/')
+  if (sink->path.text.len > 0 && sink->path.text.data[sink->path.text.len - 1] == '/')
     config_error_add(errors, sink->path.node->place,
                      "path ends with a /: a file's name is missing");
 }

@@ -65,8 +65,12 @@ static int add_placeholder(struct path_template *template, struct compile *compi
                   "a path with a field in it needs a single input; put a merge in front");
     return -1;
   }
-  struct expr_text expression = *text;
-  expression.text = inside;
+  /* An expression of its own, whose places in the file are still right. */
+  struct node *node = arena_alloc(compile_arena(compile), sizeof *node);
+  *node = *text->node;
+  node->text = inside;
+  node->text_column_offset += (uint32_t)(inside.data - text->text.data);
+  struct expr_text expression = {.text = inside, .node = node};
   struct expr *expr = NULL;
   if (compile_expr(compile, &expression, compile_input(compile, 0), EXPR_SCALAR, VALUE_ANY,
                    &expr) != 0)
@@ -108,7 +112,6 @@ int path_template_compile(struct path_template *template, struct compile *compil
 }
 
 void path_template_fini(struct path_template *template) {
-  for (size_t i = 0; i < template->n_pieces; i++) expr_free(template->pieces[i].expr);
   free(template->pieces);
   template->pieces = NULL;
   template->n_pieces = template->cap_pieces = 0;

@@ -13,7 +13,7 @@ struct path_piece {
   struct expr *expr;
 };
 
-/* All in the arena of the configuration but what the expressions hold. */
+/* Texts are in the arena of the configuration; expressions are the engine's, which frees them. */
 struct path_template {
   struct path_piece *pieces;
   size_t n_pieces, cap_pieces;

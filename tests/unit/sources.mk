@@ -1,1 +1,16 @@
-# Unit tests of sources.
+# Tests of sources: each holds its source to the contract of the harness.
+SOURCE_HARNESS = tests/contract/source_harness.c tests/contract/source_harness.h
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/test_source_file tests/unit/test_source_generate \
+	tests/unit/test_source_stdin
+TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/test_source_stdin
+endif
+tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
+tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_file_LDADD = $(TEST_LIBS)
+tests_unit_test_source_generate_SOURCES = tests/unit/test_source_generate.c $(SOURCE_HARNESS)
+tests_unit_test_source_generate_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_generate_LDADD = $(TEST_LIBS)
+tests_unit_test_source_stdin_SOURCES = tests/unit/test_source_stdin.c $(SOURCE_HARNESS)
+tests_unit_test_source_stdin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_stdin_LDADD = $(TEST_LIBS)
