@@ -8,5 +8,14 @@ libtidemark_a_SOURCES += \
 	transforms/map.c \
 	transforms/merge.c \
 	transforms/route.c \
-	transforms/transforms.def transforms/transforms.h
+	transforms/transforms.def transforms/transforms.h \
+	transforms/window/aggregate.c transforms/window/aggregate.h \
+	transforms/window/aggregate_distinct.c \
+	transforms/window/aggregate_pick.c \
+	transforms/window/aggregate_sum.c \
+	transforms/window/assign.c \
+	transforms/window/emit.c \
+	transforms/window/shard.c \
+	transforms/window/state.c \
+	transforms/window/window.c transforms/window/window.h
 EXTRA_DIST += transforms/README.md

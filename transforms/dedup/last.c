@@ -84,6 +84,8 @@ int dedup_last_compile(struct dedup *dedup, struct compile *compile, struct sche
   for (size_t i = 0; i < in->n_fields; i++)
     schema_set(out, in->fields[i].name, mirror_slot(mirror, in->fields[i].slot));
   for (size_t i = 0; i < in->n_dropped; i++) schema_drop(out, in->dropped[i]);
+  /* Whoever rewrites the text later cannot reach the input's rowset. */
+  if (in->rowset->open) in->rowset->whole = true;
   dedup->mirror = mirror;
   compile_output(compile, "", out);
   compile_output(compile, "duplicates", out);
