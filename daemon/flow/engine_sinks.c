@@ -129,9 +129,10 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
   }
   while (sink->busy == SINK_IDLE && engine->state != ENGINE_FAILED) {
     uint64_t done = sink_written(sink);
-    uint64_t promised =
-        sink->pending_epoch > sink->committed_epoch ? sink->pending_epoch : sink->committed_epoch;
-    if (sink->retry_commit || (engine->commit_wanted > promised && done >= engine->commit_wanted)) {
+    /* The next commit waits until the log holds the one before for good. */
+    bool settled = sink->pending_epoch <= sink->committed_epoch;
+    bool wanted = engine->commit_wanted > sink->committed_epoch && done >= engine->commit_wanted;
+    if (settled && (sink->retry_commit || wanted)) {
       sink->busy = SINK_COMMITTING;
       sink->retry_commit = false;
       sink->commit = (struct sink_commit){.epoch = done, .engine = sink};
