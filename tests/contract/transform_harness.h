@@ -22,7 +22,8 @@ struct transform_case {
   bool fixed_epochs; /* results depend on the epochs (early results, the clock) */
   const char *input;
   /* For each port that gave rows "== name", then the rows as JSON, in order; then what failed under
-   * "== errors" as code and record; at last the counters that are not zero. */
+   * "== errors" as code and record; at last the counters that are not zero. NULL: what the first
+   * way gives is what all must give. */
   const char *expected;
 };
 

@@ -36,30 +36,67 @@ static void tumbling_closes_in_order(void **state) {
       .expected = "== \n" WINDOW(
           "00:00",
           "00:10") "\"user\":\"b\",\"n\":2,\"total\":5,"
-                   "\"top\":4}\n" WINDOW("00:00", "00:10") "\"user\":\"a\",\"n\":1,\"total\":2.5,"
-                                                           "\"top\":2.5}\n" WINDOW("00:10", "00:20") "\"user\":\"a\",\"n\":1,\"total\":10,\"top\":10}\n" WINDOW(
-                                                               "00:10",
-                                                               "00:20") "\"user\":null,\"n\":2,"
-                                                                        "\"total\":5,\"top\":5}"
-                                                                        "\n" WINDOW(
-                                                                            "00:10",
-                                                                            "00:20") "\"use"
-                                                                                     "r\":"
-                                                                                     "\"b\""
-                                                                                     ",\"n"
-                                                                                     "\":1,"
-                                                                                     "\"tot"
-                                                                                     "al\":"
-                                                                                     "7,"
-                                                                                     "\"top"
-                                                                                     "\":7}"
-                                                                                     "\n" WINDOW(
-                                                                                         "00:40",
-                                                                                         "00:50") "\"user\":\"c\",\"n\":1,\"total\":-1,\"top\":-1}\n"
-                                                                                                  "== late\n"
-                                                                                                  "{\"t\":9,\"user\":\"b\",\"v\":100,\"_late_by\":1000000}\n"
-                                                                                                  "{\"t\":30,\"user\":\"c\",\"v\":1,\"_late_by\":12000000}\n"
-                                                                                                  "late 2\n"});
+                   "\"top\":4}\n" WINDOW(
+                       "00:00",
+                       "00:10") "\"user\":\"a\",\"n\":1,\"total\":2.5,"
+                                "\"top\":2.5}\n" WINDOW(
+                                    "00:10",
+                                    "00:20") "\"user\":\"a\",\"n\":1,\"total\":10,\"top\":10}"
+                                             "\n" WINDOW("00:10",
+                                                         "00:20") "\"user\":null,\"n\":2,"
+                                                                  "\"total\":5,\"top\":5}"
+                                                                  "\n" WINDOW(
+                                                                      "00:10",
+                                                                      "00:20") "\"use"
+                                                                               "r\":"
+                                                                               "\"b\""
+                                                                               ",\"n"
+                                                                               "\":1,"
+                                                                               "\"tot"
+                                                                               "al\":"
+                                                                               "7,"
+                                                                               "\"top"
+                                                                               "\":7}"
+                                                                               "\n" WINDOW(
+                                                                                   "00:40",
+                                                                                   "00:50") "\"user"
+                                                                                            "\":"
+                                                                                            "\"c\","
+                                                                                            "\"n\":"
+                                                                                            "1,"
+                                                                                            "\"tota"
+                                                                                            "l\":-"
+                                                                                            "1,"
+                                                                                            "\"top"
+                                                                                            "\":-1}"
+                                                                                            "\n"
+                                                                                            "== "
+                                                                                            "late\n"
+                                                                                            "{\"t\""
+                                                                                            ":9,"
+                                                                                            "\"user"
+                                                                                            "\":"
+                                                                                            "\"b\","
+                                                                                            "\"v\":"
+                                                                                            "100,"
+                                                                                            "\"_"
+                                                                                            "late_"
+                                                                                            "by\":"
+                                                                                            "100000"
+                                                                                            "0}\n"
+                                                                                            "{\"t\""
+                                                                                            ":30,"
+                                                                                            "\"user"
+                                                                                            "\":"
+                                                                                            "\"c\","
+                                                                                            "\"v\":"
+                                                                                            "1,\"_"
+                                                                                            "late_"
+                                                                                            "by\":"
+                                                                                            "120000"
+                                                                                            "00}\n"
+                                                                                            "late "
+                                                                                            "2\n"});
 }
 
 static void offset_and_times_before_1970(void **state) {
@@ -126,30 +163,40 @@ static void lateness_corrects(void **state) {
                "{\"t\":20,\"k\":9}\n" /* W 20: end + 10 */
                "{\"t\":6,\"k\":1}\n"
                "end\n",
-      .expected = "== \n" WINDOW(
-          "00:00",
-          "00:10") "\"who\":1,\"n\":1,\"_revision\":0,\"_"
-                   "final\":true}\n" WINDOW("00:00", "00:10") "\"who\":2,\"n\":1,\"_revision\":0,"
-                                                              "\"_final\":true}\n" WINDOW("00:00", "00:10") "\"who\":1,\"n\":2,\"_revision\":1,\"_final\":true}\n" WINDOW("00:00", "00:10") "\"who\":3,\"n\":1,\"_revision\":0,\"_final\":true}\n" WINDOW(
-                                                                  "00:00",
-                                                                  "00:10") "\"who\":1,\"n\":3,\"_"
-                                                                           "revision\":2,\"_"
-                                                                           "final\":true}"
-                                                                           "\n" WINDOW(
-                                                                               "00:10",
-                                                                               "00:20") "\"who\":"
-                                                                                        "1,\"n\":"
-                                                                                        "1,\"_"
-                                                                                        "revision"
-                                                                                        "\":0,\"_"
-                                                                                        "final\":"
-                                                                                        "true}"
-                                                                                        "\n" WINDOW("00:10", "00:20") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n" WINDOW(
-                                                                                            "00:20",
-                                                                                            "00:30") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n"
-                                                                                                     "== late\n"
-                                                                                                     "{\"t\":6,\"k\":1,\"_late_by\":14000000}\n"
-                                                                                                     "late 1\n"});
+      .expected = "== \n" WINDOW("00:00",
+                                 "00:10") "\"who\":1,\"n\":1,\"_revision\":0,\"_"
+                                          "final\":true}\n" WINDOW(
+                                              "00:00",
+                                              "00:10") "\"who\":2,\"n\":1,\"_revision\":0,"
+                                                       "\"_final\":true}\n" WINDOW("00:00", "00:10") "\"who\":1,\"n\":2,\"_revision\":1,\"_final\":true}\n" WINDOW(
+                                                           "00:00",
+                                                           "00:10") "\"who\":3,\"n\":1,\"_"
+                                                                    "revision\":0,\"_final\":true}"
+                                                                    "\n" WINDOW("00:00",
+                                                                                "00:10") "\"who\":"
+                                                                                         "1,\"n\":"
+                                                                                         "3,\"_"
+                                                                                         "revision"
+                                                                                         "\":2,\"_"
+                                                                                         "final\":"
+                                                                                         "true}"
+                                                                                         "\n" WINDOW(
+                                                                                             "00:"
+                                                                                             "10",
+                                                                                             "00:"
+                                                                                             "20") "\"who\":"
+                                                                                                   "1,\"n\":"
+                                                                                                   "1,\"_"
+                                                                                                   "revision"
+                                                                                                   "\":0,\"_"
+                                                                                                   "final\":"
+                                                                                                   "true}"
+                                                                                                   "\n" WINDOW("00:10", "00:20") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n" WINDOW(
+                                                                                                       "00:20",
+                                                                                                       "00:30") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n"
+                                                                                                                "== late\n"
+                                                                                                                "{\"t\":6,\"k\":1,\"_late_by\":14000000}\n"
+                                                                                                                "late 1\n"});
 }
 
 static void late_ones_are_dropped_or_stop(void **state) {
@@ -181,42 +228,52 @@ static void early_results_by_epoch_and_clock(void **state) {
                "{\"t\":3,\"k\":1}\n---\n"
                "---\n"
                "{\"t\":4,\"k\":2}\n{\"t\":10,\"k\":2}\n---\nend\n",
-      .expected = "== \n" WINDOW(
-          "00:00",
-          "00:10") "\"k\":1,\"n\":2,\"_revision\":0,\"_final\":false}"
-                   "\n" WINDOW(
-                       "00:00",
-                       "00:10") "\"k\":2,\"n\":1,\"_"
-                                "revision\":0,\"_final\":"
-                                "false}\n" WINDOW("00:00", "00:10") "\"k\":1,\"n\":3,\"_revision\":"
-                                                                    "1,\"_final\":false}\n" WINDOW("00:00", "00:10") "\"k\":1,\"n\":3,\"_revision\":0,\"_final\":true}\n" WINDOW(
-                                                                        "00:00",
-                                                                        "00:10") "\"k\":2,"
-                                                                                 "\"n\":2,\"_"
-                                                                                 "revision\":"
-                                                                                 "0,\"_"
-                                                                                 "final\":"
-                                                                                 "true}"
-                                                                                 "\n" WINDOW(
-                                                                                     "00:10",
-                                                                                     "00:20") "\"k"
-                                                                                              "\":"
-                                                                                              "2,"
-                                                                                              "\"n"
-                                                                                              "\":"
-                                                                                              "1,"
-                                                                                              "\"_"
-                                                                                              "revi"
-                                                                                              "sion"
-                                                                                              "\":"
-                                                                                              "0,"
-                                                                                              "\"_"
-                                                                                              "fina"
-                                                                                              "l\":"
-                                                                                              "fals"
-                                                                                              "e}"
-                                                                                              "\n" WINDOW("00:10",
-                                                                                                          "00:20") "\"k\":2,\"n\":1,\"_revision\":0,\"_final\":true}\n"});
+      .expected =
+          "== \n" WINDOW(
+              "00:00",
+              "00:10") "\"k\":1,\"n\":2,\"_revision\":0,\"_final\":false}"
+                       "\n" WINDOW(
+                           "00:00",
+                           "00:10") "\"k\":2,\"n\":1,\"_"
+                                    "revision\":0,\"_final\":"
+                                    "false}\n" WINDOW(
+                                        "00:00",
+                                        "00:10") "\"k\":1,\"n\":3,\"_revision\":"
+                                                 "1,\"_final\":false}\n" WINDOW("00:00", "00:10") "\"k\":1,\"n\":3,\"_revision\":0,\"_final\":true}\n" WINDOW(
+                                                     "00:00",
+                                                     "00:10") "\"k\":2,"
+                                                              "\"n\":2,\"_"
+                                                              "revision\":"
+                                                              "0,\"_"
+                                                              "final\":"
+                                                              "true}"
+                                                              "\n" WINDOW(
+                                                                  "00:10",
+                                                                  "00:20") "\"k"
+                                                                           "\":"
+                                                                           "2,"
+                                                                           "\"n"
+                                                                           "\":"
+                                                                           "1,"
+                                                                           "\"_"
+                                                                           "revi"
+                                                                           "sion"
+                                                                           "\":"
+                                                                           "0,"
+                                                                           "\"_"
+                                                                           "fina"
+                                                                           "l\":"
+                                                                           "fals"
+                                                                           "e}"
+                                                                           "\n" WINDOW(
+                                                                               "00:10",
+                                                                               "00:20") "\"k\":2,"
+                                                                                        "\"n\":1,"
+                                                                                        "\"_"
+                                                                                        "revision\""
+                                                                                        ":0,\"_"
+                                                                                        "final\":"
+                                                                                        "true}\n"});
   transform_check(&(struct transform_case){
       .plugin = &transform_window,
       .fixed_epochs = true,
@@ -332,6 +389,45 @@ static void doubles_are_compensated(void **state) {
       .expected = "== \n" WINDOW("00:00", "00:10") "\"s\":2.0,\"a\":0.25}\n"});
 }
 
+/* Whatever comes: the same however it is cut. */
+static void random_input_is_cut_anyhow(void **state) {
+  (void)state;
+  static const char *const options[] = {
+      "window: {tumbling: 10s}\ngroup_by: k\n"
+      "aggregate: {n: count(*), s: sum(v), d: count(distinct v), f: first(v), l: last(v)}\n",
+      "window: {hopping: 20s, every: 5s, offset: 2s}\ngroup_by: k\nallowed_lateness: 10s\n"
+      "aggregate: {n: count(*), lo: min(v), hi: max(v), a: avg(v)}\n",
+      "window: {hopping: 5s, every: 7s}\nallowed_lateness: 3s\nhaving: n <> 2\n"
+      "aggregate: {n: count(*), odd: count(*) filter (where v % 2 = 1), d: count(distinct k)}\n",
+  };
+  uint64_t seed = 11;
+  for (int round = 0; round < 12; round++) {
+    struct buf input = {0};
+    int64_t now = 0;
+    for (int i = 0; i < 150; i++) {
+      unsigned dice[4];
+      for (int k = 0; k < 4; k++)
+        dice[k] =
+            (unsigned)((seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407) >> 40);
+      now += dice[0] % 4;
+      long long t = now - (dice[1] % 5 == 0 ? dice[2] % 30 : dice[2] % 6);
+      buf_printf(&input, "{\"t\":%lld,\"k\":%u,\"v\":%u%s,\"i\":%d}\n", t, dice[3] % 5, dice[3] % 7,
+                 dice[1] % 3 == 0 ? ".5" : "", i);
+    }
+    buf_put_text(&input, "end\n");
+    transform_check(&(struct transform_case){.plugin = &transform_window,
+                                             .options = options[round % 3],
+                                             .lateness_s = 4,
+                                             .input = buf_cstr(&input)});
+    transform_check(&(struct transform_case){
+        .plugin = &transform_dedup,
+        .options = round % 2 == 0 ? "{key: [k, v], ttl: 9s}\n" : "{key: v, ttl: 9s, keep: last}\n",
+        .lateness_s = round,
+        .input = buf_cstr(&input)});
+    buf_fini(&input);
+  }
+}
+
 static void refuses(void **state) {
   (void)state;
   transform_check_errors(&transform_window,
@@ -397,6 +493,7 @@ int main(void) {
       cmocka_unit_test(aggregates_compute),
       cmocka_unit_test(a_record_counts_wholly_or_not),
       cmocka_unit_test(doubles_are_compensated),
+      cmocka_unit_test(random_input_is_cut_anyhow),
       cmocka_unit_test(refuses),
   };
   return cmocka_run_group_tests_name("window", tests, NULL, NULL);

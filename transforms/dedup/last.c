@@ -162,8 +162,9 @@ static void heap_remove(struct hold_list *heap, struct hold *hold) {
 static void hold_attach(struct dedup_shard *shard, struct last *last, struct hold *hold) {
   struct hold_list *heap = &shard->holds->heap;
   hold->last = last;
-  hold->next = last->holds;
-  last->holds = hold;
+  struct hold **end = &last->holds; /* nearly always there is none or one */
+  while (*end != NULL) end = &(*end)->next;
+  *end = hold;
   list_add(shard, heap, hold);
   heap_fix(heap, hold, heap->n - 1);
 }
