@@ -1,4 +1,5 @@
 # sources: what this folder adds to the build.
+EXTRA_DIST += sources/README.md
 libtidemark_a_SOURCES += \
 	sources/file/file.c sources/file/file.h \
 	sources/file/file_list.c \
