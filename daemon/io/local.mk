@@ -27,3 +27,4 @@ libtidemark_a_SOURCES += \
 	daemon/io/sim_node.c \
 	daemon/io/sim_tree.c daemon/io/sim_tree.h \
 	daemon/io/thread.h
+EXTRA_DIST += daemon/io/README.md

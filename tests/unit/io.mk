@@ -1,15 +1,26 @@
 # Unit tests of io: contracts over both implementations, and what only the simulated one can do.
 if HAVE_CMOCKA
-io_tests = tests/unit/test_io_disk tests/unit/test_io_loop tests/unit/test_io_exec
+io_tests = tests/unit/test_io_disk \
+	tests/unit/test_io_loop \
+	tests/unit/test_io_exec \
+	tests/unit/test_io_net \
+	tests/unit/test_io_sim
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
-tests_unit_test_io_disk_SOURCES = tests/unit/test_io_disk.c tests/unit/io_world.c tests/unit/io_world.h
+io_world = tests/unit/io_world.c tests/unit/io_world.h
+tests_unit_test_io_disk_SOURCES = tests/unit/test_io_disk.c $(io_world)
 tests_unit_test_io_disk_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_disk_LDADD = $(TEST_LIBS)
-tests_unit_test_io_loop_SOURCES = tests/unit/test_io_loop.c tests/unit/io_world.c tests/unit/io_world.h
+tests_unit_test_io_loop_SOURCES = tests/unit/test_io_loop.c $(io_world)
 tests_unit_test_io_loop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_loop_LDADD = $(TEST_LIBS)
-tests_unit_test_io_exec_SOURCES = tests/unit/test_io_exec.c tests/unit/io_world.c tests/unit/io_world.h
+tests_unit_test_io_exec_SOURCES = tests/unit/test_io_exec.c $(io_world)
 tests_unit_test_io_exec_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_exec_LDADD = $(TEST_LIBS)
+tests_unit_test_io_net_SOURCES = tests/unit/test_io_net.c $(io_world)
+tests_unit_test_io_net_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_net_LDADD = $(TEST_LIBS)
+tests_unit_test_io_sim_SOURCES = tests/unit/test_io_sim.c $(io_world)
+tests_unit_test_io_sim_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_sim_LDADD = $(TEST_LIBS)
