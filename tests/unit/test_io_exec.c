@@ -2,6 +2,7 @@
 #include "tests/unit/io_world.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,13 @@ struct job {
   struct jobs *jobs;
   int number;
 };
+
+static void nothing(void *arg) {
+  (void)arg;
+}
+static void count(void *arg) {
+  ++*(int *)arg;
+}
 
 static void job_run(void *arg) {
   struct job *job = arg;
@@ -62,13 +70,30 @@ static void free_runs_all_and_answers_none(void **state) {
   assert_int_equal(jobs.n_done, 0);
 }
 
+static void tell(void *arg) {
+  sem_post(arg);
+}
+
+/* The second job tells that the first one's answer is posted; freeing must take it back. */
+static void free_takes_back_what_is_posted(void **state) {
+  struct io_world *w = *state;
+  int answered = 0;
+  sem_t told;
+  sem_init(&told, 0, 0);
+  struct exec *exec = exec_new(w->io.threads, w->io.loop, "jobs");
+  exec_submit(exec, (struct exec_job){nothing, count, &answered});
+  exec_submit(exec, (struct exec_job){tell, NULL, &told});
+  while (sem_wait(&told) != 0) continue;
+  exec_free(exec);
+  sem_destroy(&told);
+  for (int i = 0; i < 10; i++) OK(w, loop_wait(w->io.loop, 0, &w->err));
+  assert_int_equal(answered, 0);
+}
+
 static void free_own_exec(void *arg) {
   struct jobs *jobs = arg;
   exec_free(jobs->exec);
   jobs->n_done++;
-}
-static void nothing(void *arg) {
-  (void)arg;
 }
 
 static void an_answer_may_free_the_exec(void **state) {
@@ -135,6 +160,33 @@ static void parts_run_at_the_same_time(void **state) {
   for (int i = 0; i < 50; i++) pool_run(pool, 3, two_parts_meet, &barrier);
   pool_free(pool);
   pthread_barrier_destroy(&barrier);
+}
+
+struct slow {
+  pthread_barrier_t barrier;
+  int finished[2];
+};
+
+static void meet_and_be_slow(void *arg, size_t part, uint32_t worker) {
+  struct slow *slow = arg;
+  pthread_barrier_wait(&slow->barrier);
+  for (volatile int i = 0; worker != 0 && i < 1000000; i++) continue;
+  slow->finished[part]++;
+}
+
+/* The caller is done long before the other worker. */
+static void the_caller_waits_for_all(void **state) {
+  struct io_world *w = *state;
+  struct slow slow = {0};
+  pthread_barrier_init(&slow.barrier, NULL, 2);
+  struct pool *pool = pool_new(w->io.threads, 2);
+  for (int i = 1; i <= 5; i++) {
+    pool_run(pool, 2, meet_and_be_slow, &slow);
+    assert_int_equal(slow.finished[0], i);
+    assert_int_equal(slow.finished[1], i);
+  }
+  pool_free(pool);
+  pthread_barrier_destroy(&slow.barrier);
 }
 
 static void cores_are_counted(void **state) {
@@ -301,9 +353,11 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       BOTH(jobs_and_answers_keep_their_order),
       BOTH(free_runs_all_and_answers_none),
+      REAL(free_takes_back_what_is_posted),
       BOTH(an_answer_may_free_the_exec),
       BOTH(each_part_runs_once),
       REAL(parts_run_at_the_same_time),
+      REAL(the_caller_waits_for_all),
       BOTH(cores_are_counted),
       BOTH(a_copy_sees_what_was),
       BOTH(an_error_of_a_copy_arrives),
