@@ -8,6 +8,9 @@
 #include <cmocka.h>
 
 #include "tests/contract/transform_harness.h"
+
+#include "daemon/base/hash.h"
+#include "transforms/dedup/dedup.h"
 #include "transforms/transforms.h"
 
 static void first_goes_on(void **state) {
@@ -152,6 +155,42 @@ static void last_by_the_clock(void **state) {
                                            "duplicates 1\n"});
 }
 
+/* What is over is freed, also behind a record from the future, which would hold up a queue. */
+static void memory_is_given_back(void **state) {
+  (void)state;
+  struct dedup dedup = {.ttl_us = 10, .key = {0}};
+  struct account account = {0};
+  struct dedup *instance = &dedup;
+  transform_dedup.state_new(instance, 1, &account);
+  struct rowset rowset = {.n_slots = 1};
+  struct watermark_track track = {0};
+  uint64_t most = 0;
+  for (uint64_t i = 0; i < 20000; i++) {
+    struct batch *batch = batch_new(&rowset, 1);
+    char key[8];
+    memcpy(key, &i, sizeof key);
+    int64_t time_us = i == 0 ? 1000000000 : (int64_t)i;
+    uint64_t hash = hash_bytes(key, sizeof key);
+    uint32_t starts[] = {0, 1};
+    struct keyed_row row = {0, 0};
+    batch_column(batch, 0)[0] = value_text(key, sizeof key);
+    batch->time_us = &time_us;
+    batch->ord_base = i;
+    struct keyed_view view = {
+        .view = {.batch = batch, .n = 1}, .hashes = &hash, .rows = &row, .shard_start = starts};
+    struct keyed_run run = {.track = &track, .views = &view, .n_views = 1, .n_shards = 1};
+    watermark_track_add(&track, i, (int64_t)i - 5);
+    transform_dedup.run_shard(instance, &run, 0);
+    watermark_track_next(&track, watermark_end(&track));
+    if (transform_dedup.state_keys(instance) > most) most = transform_dedup.state_keys(instance);
+    batch_free(batch);
+  }
+  assert_true(most < 100);
+  watermark_track_fini(&track);
+  transform_dedup.state_free(instance);
+  assert_int_equal(atomic_load(&account.bytes), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(first_goes_on),
@@ -159,6 +198,7 @@ int main(void) {
       cmocka_unit_test(clock_counts_when_told),
       cmocka_unit_test(last_goes_on_when_its_time_is_over),
       cmocka_unit_test(last_by_the_clock),
+      cmocka_unit_test(memory_is_given_back),
   };
   return cmocka_run_group_tests_name("dedup", tests, NULL, NULL);
 }

@@ -64,7 +64,11 @@ static void dedup_state_new(void *instance, uint32_t n_shards, struct account *a
   for (uint32_t i = 0; i < n_shards; i++) {
     struct dedup_shard *shard = &dedup->shards[i];
     shard->table = table_new(last ? dedup_last_value_bytes() : dedup_first_value_bytes(), account);
-    if (last) dedup_last_new(shard);
+    if (last) {
+      dedup_last_new(shard);
+    } else {
+      dedup_first_new(shard);
+    }
   }
 }
 

@@ -41,7 +41,10 @@ struct dedup {
 /* The shard of a transform; what is not of its kind stays empty. */
 struct dedup_shard {
   struct table *table;
-  void *cursor; /* keep: first: the entry that the sweep looks at next; NULL: the oldest */
+  /* keep: first */
+  void *cursor;     /* the entry that the sweep looks at next; NULL: the oldest */
+  int64_t least_us; /* no entry's time is below */
+  int64_t sweep_us; /* the same of entries that the sweep has passed, or that are newer than it */
   struct dedup_holds *holds; /* keep: last */
   uint64_t n_duplicates;     /* of this epoch */
 };
@@ -74,6 +77,7 @@ static inline bool dedup_near(const struct dedup *dedup, int64_t a_us, int64_t b
 
 /* keep: first (first.c) */
 size_t dedup_first_value_bytes(void);
+void dedup_first_new(struct dedup_shard *shard);
 void dedup_first_run(struct dedup *dedup, struct keyed_run *run, uint32_t shard);
 void dedup_first_finish(struct dedup *dedup, struct keyed_run *run);
 void dedup_first_free(struct dedup_shard *shard);

@@ -11,7 +11,7 @@
 enum {
   FREE_AT_ONCE = 4096, /* entries freed at most by one epoch, so that none takes long */
   SWEEP_PER_ROW = 2,
-  AHEAD = 8, /* rows between a hint to the cache and its use */
+  CHUNK_ROWS = 32, /* hints to the cache are given for so many rows at once */
 };
 
 struct times {
@@ -26,6 +26,16 @@ struct first {
 
 size_t dedup_first_value_bytes(void) {
   return sizeof(struct first);
+}
+
+void dedup_first_new(struct dedup_shard *shard) {
+  shard->least_us = shard->sweep_us = TIME_MAX_US;
+}
+
+static void entry_init(struct dedup_shard *shard, struct first *first, int64_t time_us) {
+  first->newest_us = time_us;
+  if (time_us < shard->least_us) shard->least_us = time_us;
+  if (time_us < shard->sweep_us) shard->sweep_us = time_us;
 }
 
 static size_t times_bytes(uint32_t cap) {
@@ -95,11 +105,23 @@ static void free_some(const struct dedup *dedup, struct dedup_shard *shard, int6
     first = next;
   }
   for (size_t i = 0; i < n_rows * SWEEP_PER_ROW; i++) {
+    if (dedup_expiry(dedup, shard->least_us) > end_us) return; /* there is nothing to find */
     first = shard->cursor != NULL ? shard->cursor : table_first(shard->table);
-    if (first == NULL) return;
+    if (first == NULL) {
+      shard->least_us = TIME_MAX_US;
+      return;
+    }
+    if (shard->cursor == NULL) shard->sweep_us = TIME_MAX_US;
     shard->cursor = table_next(shard->table, first);
-    if (dedup_expiry(dedup, first->newest_us) <= end_us) entry_free(shard, first);
-    if (shard->cursor == NULL) return;
+    if (dedup_expiry(dedup, first->newest_us) <= end_us) {
+      entry_free(shard, first);
+    } else if (first->newest_us < shard->sweep_us) {
+      shard->sweep_us = first->newest_us;
+    }
+    if (shard->cursor == NULL) { /* once through all */
+      shard->least_us = shard->sweep_us;
+      return;
+    }
   }
 }
 
@@ -117,7 +139,7 @@ static bool take_row(const struct dedup *dedup, const struct keyed_run *run,
   bool created;
   struct first *first = table_put(shard->table, view->hashes[row], key, &created);
   if (created) {
-    first->newest_us = time_us;
+    entry_init(shard, first, time_us);
     return true;
   }
   if (dedup_gone(dedup, run, end_us, first->newest_us, ord)) {
@@ -138,18 +160,21 @@ void dedup_first_run(struct dedup *dedup, struct keyed_run *run, uint32_t index)
   for (size_t v = 0; v < run->n_views; v++) {
     struct keyed_view *view = &run->views[v];
     struct value *keys = view->view.batch->slots[dedup->keys.slot];
-    uint32_t from = view->shard_start[index], to = view->shard_start[index + 1];
-    for (uint32_t i = from; i < to; i++) {
-      if (i + 2 * AHEAD < to)
-        table_prefetch(shard->table, view->hashes[view->rows[i + 2 * AHEAD].row]);
-      if (i + AHEAD < to)
-        table_prefetch_entry(shard->table, view->hashes[view->rows[i + AHEAD].row]);
-      uint32_t row = view->rows[i].row;
-      bool goes_on = take_row(dedup, run, shard, end_us, view, row, value_slice(&keys[row]));
-      keys[row] = value_bool(goes_on);
-      shard->n_duplicates += !goes_on;
+    uint32_t from = view->shard_start[index], end = view->shard_start[index + 1];
+    n_rows += end - from;
+    for (uint32_t to; from < end; from = to) {
+      to = end - from < CHUNK_ROWS ? end : from + CHUNK_ROWS;
+      for (uint32_t i = from; i < to; i++)
+        table_prefetch(shard->table, view->hashes[view->rows[i].row]);
+      for (uint32_t i = from; i < to; i++)
+        table_prefetch_entry(shard->table, view->hashes[view->rows[i].row]);
+      for (uint32_t i = from; i < to; i++) {
+        uint32_t row = view->rows[i].row;
+        bool goes_on = take_row(dedup, run, shard, end_us, view, row, value_slice(&keys[row]));
+        keys[row] = value_bool(goes_on);
+        shard->n_duplicates += !goes_on;
+      }
     }
-    n_rows += to - from;
   }
   free_some(dedup, shard, end_us, n_rows);
 }
@@ -209,7 +234,7 @@ int dedup_first_load(struct dedup_shard *shard, struct slice body, size_t *at) {
     bool created;
     struct first *first = table_put(shard->table, hash_bytes(key.data, key.len), key, &created);
     if (!created) return -1;
-    first->newest_us = time_us;
+    entry_init(shard, first, time_us);
     for (uint32_t k = 0; k < n; k++) {
       if (field_get_i64(body, at, &time_us) != 0 || time_us > first->newest_us) return -1;
       times_add(shard->table, first, time_us);
