@@ -122,6 +122,7 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
   if (sink->pending_epoch > sink->committed_epoch &&
       wal_synced_lsn(engine->wal) >= sink->pending_lsn) {
     sink->committed_epoch = sink->pending_epoch;
+    if (sink->stage->sink->committed != NULL) sink->stage->sink->committed(sink->instance);
   }
   if (sink->busy == SINK_WAITING) {
     if (clock_mono_us(engine->io->clock) < sink->retry_at_us) return;

@@ -313,6 +313,8 @@ struct sink_plugin {
   void (*write)(void *instance, struct sink_batch *batch);
   /* Not while a write is out, and only when the state given last is in the log for good. */
   void (*commit)(void *instance, struct sink_commit *commit);
+  /* The state given last is in the log for good; may be NULL. */
+  void (*committed)(void *instance);
   void (*close)(void *instance); /* waits for what is going on */
 };
 

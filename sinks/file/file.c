@@ -16,8 +16,8 @@
  * made in this state folder's life. It has an id, drawn at the first start and kept in the state
  *      from the first commit on; but before that commit only the note can tell a crash from a state
  *      folder that was thrown away after successful work: therefore the note says when a first
- *      commit is behind it (written with the second, and at a clean end), and then nothing is
- * undone.
+ *      commit is behind it (written with the second, and at an end when the log has it), and then
+ * nothing is undone.
  *
  * Whatever was there before us is thus never lost: if_exists says whether it is appended to,
  * refused or (when asked for) cut.
@@ -217,6 +217,11 @@ static void file_commit(void *instance, struct sink_commit *commit) {
   exec_submit(sink->exec, (struct exec_job){.run = commit_run, .done = commit_done, .arg = sink});
 }
 
+static void file_committed(void *instance) {
+  struct file_sink *sink = instance;
+  sink->outputs.logged = true;
+}
+
 static void file_close(void *instance) {
   struct file_sink *sink = instance;
   exec_free(sink->exec);
@@ -243,5 +248,6 @@ const struct sink_plugin sink_file = {
     .encode = file_encode,
     .write = file_write,
     .commit = file_commit,
+    .committed = file_committed,
     .close = file_close,
 };

@@ -505,6 +505,7 @@ int outputs_open(struct outputs *outputs, const struct outputs_settings *setting
   outputs->disk = ctx->io->disk;
   outputs->buckets = mem_zalloc(BUCKETS * sizeof *outputs->buckets);
   uint64_t id = 0;
+  outputs->logged = state.len > 0;
   if (state.len > 0 && read_state(outputs, state, &id, err) != 0) return -1;
   if (make_folder(outputs, folder, err) != 0 || sync_folders(outputs, err) != 0) return -1;
   if (intents_open(&outputs->intents, outputs->disk, folder, ctx->id, err) != 0) return -1;
@@ -524,7 +525,7 @@ void outputs_close(struct outputs *outputs) {
   if (outputs->buckets == NULL) return;
   /* A state folder that is thrown away after this must not look like one that never committed: its
    * results would be undone. Nothing is lost when the note cannot be written. */
-  if (outputs->generation > 0 && outputs->intents.n > 0) {
+  if (outputs->logged && outputs->intents.n > 0) {
     intents_add_first_commit(&outputs->intents);
     intents_flush(&outputs->intents, NULL);
   }

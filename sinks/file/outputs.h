@@ -37,6 +37,7 @@ struct outputs {
   struct disk *disk;
   struct intents intents;
   uint64_t generation; /* commits given so far */
+  bool logged;         /* one of them is in the log for good (set and read on the loop) */
   struct output **buckets;
   struct output *newest, *oldest;
   size_t n, n_open;
