@@ -230,7 +230,6 @@ static void file_close(void *instance) {
   time_zone_close(sink->zone);
   sink->zone = NULL;
   buf_fini(&sink->job.state);
-  path_template_fini(&sink->template);
 }
 
 const struct sink_plugin sink_file = {

@@ -25,11 +25,21 @@ bool path_template_fixed(struct slice text) {
 }
 
 static struct path_piece *add_piece(struct path_template *template, enum path_piece_kind kind) {
-  array_grow((void **)&template->pieces, &template->cap_pieces, template->n_pieces,
-             sizeof *template->pieces);
   struct path_piece *piece = &template->pieces[template->n_pieces++];
   *piece = (struct path_piece){.kind = kind};
   return piece;
+}
+
+/* Room for as many pieces as there can be: each placeholder, and the text before and behind it. */
+static void make_pieces(struct path_template *template, struct arena *arena, struct slice text) {
+  size_t n = 1;
+  const char *at = text.data, *end = at + text.len;
+  while ((at = find_braces(at, end, '{')) != NULL) {
+    n += 2;
+    at += 2;
+  }
+  template->pieces = arena_alloc(arena, n * sizeof *template->pieces);
+  template->n_pieces = 0;
 }
 
 static struct slice trim(const char *from, const char *to) {
@@ -84,6 +94,7 @@ int path_template_compile(struct path_template *template, struct compile *compil
   struct arena *arena = compile_arena(compile);
   const char *at = text->text.data, *end = at + text->text.len;
   int result = 0;
+  make_pieces(template, arena, text->text);
   while (at < end) {
     const char *open = find_braces(at, end, '{');
     const char *literal_end = open != NULL ? open : end;
@@ -109,12 +120,6 @@ int path_template_compile(struct path_template *template, struct compile *compil
                          ? "/"
                          : arena_dup(arena, text->text.data, (size_t)(slash - text->text.data));
   return result;
-}
-
-void path_template_fini(struct path_template *template) {
-  free(template->pieces);
-  template->pieces = NULL;
-  template->n_pieces = template->cap_pieces = 0;
 }
 
 /* One set of rows that go to the same path. */

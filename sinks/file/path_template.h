@@ -16,7 +16,7 @@ struct path_piece {
 /* Texts are in the arena of the configuration; expressions are the engine's, which frees them. */
 struct path_template {
   struct path_piece *pieces;
-  size_t n_pieces, cap_pieces;
+  size_t n_pieces;
   bool fixed;         /* no placeholders: one path for all records */
   const char *path;   /* when fixed */
   const char *folder; /* what is before the first placeholder, up to its last '/'; "." for none */
@@ -27,7 +27,6 @@ bool path_template_fixed(struct slice text);
 /* Errors go to compile, with carets. */
 int path_template_compile(struct path_template *template, struct compile *compile,
                           const struct expr_text *text);
-void path_template_fini(struct path_template *template); /* safe on a zeroed one */
 
 /* Shares the view's rows out to paths, in order of first appearance, and encodes each share as one
  * piece of part with the path as its route. A row whose path would not be one is an error
