@@ -19,24 +19,18 @@ void engine_fail(struct engine *engine, const struct err *err) {
 
 /* ------------------------------------------------------------------ running an epoch */
 
-struct epoch_job {
-  struct engine *engine;
-  struct epoch *epoch;
-};
-
-static void epoch_job_run(void *arg) { /* on the runner's thread */
-  struct epoch_job *job = arg;
-  runner_run(job->engine->runner, job->epoch);
+static void epoch_run(void *arg) { /* on the runner's thread */
+  struct epoch *epoch = arg;
+  runner_run(epoch->engine->runner, epoch);
 }
 
-static void epoch_job_done(void *arg) { /* on the loop */
-  struct epoch_job *job = arg;
-  struct engine *engine = job->engine;
+static void epoch_ran(void *arg) { /* on the loop */
+  struct epoch *epoch = arg;
+  struct engine *engine = epoch->engine;
   engine->n_run++;
-  engine->next_clock_us = job->epoch->next_clock_us;
-  engine->records += job->epoch->n_records;
-  engine->bytes += job->epoch->bytes;
-  free(job);
+  engine->next_clock_us = epoch->next_clock_us;
+  engine->records += epoch->n_records;
+  engine->bytes += epoch->bytes;
 }
 
 void engine_start(struct engine *engine, struct epoch *epoch) {
@@ -44,9 +38,8 @@ void engine_start(struct engine *engine, struct epoch *epoch) {
              sizeof *engine->epochs);
   engine->epochs[engine->n_epochs++] = epoch;
   engine->next_clock_us = TIME_MAX_US; /* the run will say */
-  struct epoch_job *job = mem_alloc(sizeof *job);
-  *job = (struct epoch_job){engine, epoch};
-  exec_submit(engine->runner_exec, (struct exec_job){epoch_job_run, epoch_job_done, job});
+  epoch->engine = engine;
+  exec_submit(engine->runner_exec, (struct exec_job){epoch_run, epoch_ran, epoch});
 }
 
 /* ------------------------------------------------------------------ appending an epoch */
@@ -469,10 +462,7 @@ void engine_close(struct engine *engine) {
   for (size_t i = 0; i < engine->n_epochs; i++) epoch_free(engine->epochs[i]);
   epoch_free(engine->open_epoch);
   free(engine->epochs);
-  if (engine->snapshot != NULL) {
-    buf_fini(&engine->snapshot->section);
-    free(engine->snapshot);
-  }
+  engine_snapshot_drop(engine);
   state_dir_close(engine);
   free(engine->where);
   free(engine);

@@ -49,8 +49,8 @@ struct engine_sink {
 struct engine_snapshot { /* one being made */
   struct engine *engine;
   uint64_t epoch, lsn;
-  struct buf section; /* the engine's own, made on the loop's thread */
-  struct frozen *frozen;
+  struct buf section;    /* the engine's own, made on the loop's thread */
+  struct frozen *frozen; /* until it was waited for */
   int result;
   struct err err;
   bool written; /* complete; to be counted on once the log is synced that far */
@@ -139,6 +139,7 @@ int64_t engine_sinks_next_us(const struct engine *engine);
 
 /* engine_snapshot.c */
 void engine_snapshot_turn(struct engine *engine, bool now);
+void engine_snapshot_drop(struct engine *engine); /* at the end, when its threads have ended */
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn, struct buf *out);
 int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch, uint64_t *lsn);
 

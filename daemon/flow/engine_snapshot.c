@@ -144,12 +144,19 @@ static void freeze(void *arg) { /* on the runner's thread, between two epochs */
 static void wait_frozen(void *arg) { /* on the snapshots' thread */
   struct engine_snapshot *snapshot = arg;
   snapshot->result = frozen_wait(snapshot->frozen, &snapshot->err);
+  snapshot->frozen = NULL;
 }
 
 static void snapshot_free(struct engine_snapshot *snapshot) {
   snapshot->engine->snapshot = NULL;
   buf_fini(&snapshot->section);
   free(snapshot);
+}
+
+void engine_snapshot_drop(struct engine *engine) {
+  if (engine->snapshot == NULL) return;
+  if (engine->snapshot->frozen != NULL) frozen_wait(engine->snapshot->frozen, NULL);
+  snapshot_free(engine->snapshot);
 }
 
 static void written(void *arg) { /* on the loop */

@@ -36,6 +36,7 @@ struct new_partition {
 };
 
 struct epoch {
+  struct engine *engine; /* that runs it */
   uint64_t number;
   int64_t clock_us;
   struct block *blocks;

@@ -253,8 +253,8 @@ struct sink_ctx {
   struct engine_sink *engine;
 };
 
-/* What a worker made of one view: encoded records, cut into pieces by where they go. A sink with one
- * place adds no pieces: the engine makes one of all bytes. */
+/* What a worker made of one view: encoded records, cut into pieces by where they go. A sink with
+ * one place adds no pieces: the engine makes one of all bytes. */
 struct sink_piece {
   struct slice route; /* in the batch's arena or constant; empty when there is one place only. */
   uint32_t offset, len;
