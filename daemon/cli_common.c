@@ -43,7 +43,7 @@ struct cli_config *cli_config_load(struct cli *cli, const char *path, int *statu
   struct buf text;
   buf_init(&text);
   config_errors_put(&config->errors, &text);
-  fwrite(text.data, 1, text.len, stderr);
+  if (text.len > 0) fwrite(text.data, 1, text.len, stderr);
   buf_fini(&text);
   if (!config_errors_any(&config->errors)) return loaded;
   cli_config_free(loaded);
