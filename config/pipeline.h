@@ -62,7 +62,7 @@ struct pipeline_settings {
   const char *state_dir; /* state.dir; default: $STATE_DIRECTORY or /var/lib/tidemark, then /NAME */
   int log_sync;          /* log.sync: interval | always | never (enum wal_sync) */
   int64_t log_sync_interval_us;   /* log.sync_interval, 5ms */
-  uint64_t log_segment_bytes;     /* log.segment, 64MiB */
+  uint64_t log_segment_bytes;     /* log.segment, 16MiB */
   int64_t checkpoint_interval_us; /* checkpoint.interval, 10s */
   uint64_t epoch_bytes;           /* epoch.bytes, 4MiB */
   int64_t epoch_records;          /* epoch.records, 0: no bound */
