@@ -212,7 +212,7 @@ static void values_and_defaults(void **state) {
   assert_int_equal(settings->delivery, DELIVERY_EXACTLY_ONCE);
   assert_int_equal(settings->log_sync, 0);
   assert_int_equal(settings->log_sync_interval_us, 5000);
-  assert_int_equal(settings->log_segment_bytes, 64 << 20);
+  assert_int_equal(settings->log_segment_bytes, 16 << 20);
   assert_int_equal(settings->checkpoint_interval_us, 10000000);
   assert_int_equal(settings->epoch_bytes, 1024);
   assert_int_equal(settings->epoch_records, 0);
