@@ -98,6 +98,8 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
     const struct partition_id *id = &epoch->partition_ends[i];
     engine->sources[id->source].partitions[id->partition].seen.ended = true;
   }
+  for (size_t i = 0; i < epoch->n_source_ends; i++)
+    engine->sources[epoch->source_ends[i]].end_logged = true;
   struct buf body;
   buf_init(&body);
   log_epoch_put(&body, &record);

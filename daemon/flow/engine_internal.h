@@ -19,7 +19,9 @@ struct engine_source {
   void *instance;
   struct source_ctx ctx;
   char *where;
-  bool open, ready, ended, rereadable;
+  bool open, ready, rereadable;
+  bool ended;      /* it has given its end, maybe to the epoch that is still open */
+  bool end_logged; /* the end is in an epoch of the log, so a snapshot of that epoch may know it */
   struct engine_partition *partitions;
   size_t n_partitions, cap_partitions;
 };

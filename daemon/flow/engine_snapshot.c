@@ -26,7 +26,7 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
   for (size_t s = 0; s < engine->n_sources; s++) {
     const struct engine_source *source = &engine->sources[s];
     field_put_bytes(out, slice_of(source->stage->name));
-    field_put_u32(out, source->ended);
+    field_put_u32(out, source->end_logged);
     uint64_t n = 0;
     while (n < source->n_partitions && source->partitions[n].logged) n++;
     field_put_u64(out, n);
@@ -52,7 +52,7 @@ static int source_get(struct engine_source *source, struct slice body, size_t *a
   uint32_t ended = 0;
   uint64_t n = 0;
   if (field_get_u32(body, at, &ended) != 0 || field_get_u64(body, at, &n) != 0) return -1;
-  source->ended = ended != 0;
+  source->ended = source->end_logged = ended != 0;
   for (uint64_t p = 0; p < n; p++) {
     struct slice name, identity;
     uint64_t position = 0;

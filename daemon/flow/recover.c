@@ -91,8 +91,10 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
     if (id->partition >= engine->sources[id->source].n_partitions) return -1;
     engine->sources[id->source].partitions[id->partition].seen.ended = true;
   }
-  for (size_t i = 0; i < epoch->n_source_ends; i++)
-    engine->sources[epoch->source_ends[i]].ended = true;
+  for (size_t i = 0; i < epoch->n_source_ends; i++) {
+    struct engine_source *source = &engine->sources[epoch->source_ends[i]];
+    source->ended = source->end_logged = true;
+  }
   engine->last_epoch = epoch->number;
   engine->last_lsn = end_lsn;
   if (epoch->clock_us > engine->clock_us) engine->clock_us = epoch->clock_us;
@@ -280,7 +282,7 @@ static void sources_forget(struct engine *engine) {
       free((void *)source->partitions[p].seen.identity.data);
     }
     source->n_partitions = 0;
-    source->ended = false;
+    source->ended = source->end_logged = false;
   }
 }
 
