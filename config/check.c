@@ -7,6 +7,7 @@
 #include "config/value.h"
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/nearest.h"
 
 #include <stdlib.h>
 
@@ -65,7 +66,7 @@ static void unknown_component(struct graph *graph, const struct component_input 
     if (n <= LIST_SHOWN_MAX) put_listed(&known, slice_of(pipeline->components[i].name));
   }
   if (n > LIST_SHOWN_MAX) buf_put_text(&known, ", ...");
-  const char *nearest = config_nearest(input->component, names, n);
+  const char *nearest = nearest_word(input->component, names, n);
   struct slice shown = value_shown(input->component);
   struct place place = input->place;
   if (nearest != NULL) {
@@ -89,7 +90,7 @@ static void unknown_port(struct graph *graph, const struct component_input *inpu
   }
   names[vertex->n_ports] = "errors";
   put_listed(&known, slice_of("errors"));
-  const char *nearest = config_nearest(input->port, names, vertex->n_ports + 1);
+  const char *nearest = nearest_word(input->port, names, vertex->n_ports + 1);
   struct slice shown = value_shown(input->port);
   config_error_add(graph->build->errors, input->place,
                    "\"%s\" has no port \"%.*s\"%s%s%s (its ports: %s)", from->name,

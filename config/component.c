@@ -3,6 +3,7 @@
 #include "config/build.h"
 #include "config/value.h"
 #include "daemon/base/limits.h"
+#include "daemon/base/nearest.h"
 
 enum { TYPES_MAX = 256, NAME_BYTES_MAX = 100 };
 
@@ -75,7 +76,7 @@ static void unknown_type(const struct build *build, enum component_kind kind,
     buf_printf(&known, "%s%s", n > 0 ? ", " : "", (*type)->name);
     names[n++] = (*type)->name;
   }
-  const char *nearest = config_nearest(node->text, names, n);
+  const char *nearest = nearest_word(node->text, names, n);
   if (nearest != NULL) {
     config_error_add(build->errors, node->place, "unknown %s type \"%.*s\"; did you mean %s?",
                      component_kind_name(kind), SLICE_ARG(shown), nearest);

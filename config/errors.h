@@ -55,8 +55,4 @@ static inline bool config_errors_any(const struct config_errors *errors) {
 /* All of them as text, sorted by file, line and column; each once. */
 void config_errors_put(struct config_errors *errors, struct buf *out);
 
-/* The candidate nearest to a wrong word (edit distance at most a third of its length, at least 1; a
- * swap of neighbours is one step, case does not count), or NULL. */
-const char *config_nearest(struct slice word, const char *const *candidates, size_t n);
-
 #endif

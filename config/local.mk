@@ -5,7 +5,6 @@ libtidemark_a_SOURCES += \
 	config/component.c \
 	config/errors.c config/errors.h \
 	config/load.c \
-	config/nearest.c \
 	config/node.c config/node.h \
 	config/option.c config/option.h \
 	config/parse.c \

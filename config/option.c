@@ -1,6 +1,7 @@
 /* option: see option.h. Defaults are read through the same code as what a user writes, as a node
  * without a place, so a default can be nothing that could not be written. */
 #include "config/option.h"
+#include "daemon/base/nearest.h"
 
 #include "config/value.h"
 
@@ -172,7 +173,7 @@ static void read_enum(struct reader *r, const struct option *option, const struc
       found = slice_is(node->text, option->names[i]);
       if (found) *to = (int)i;
     }
-    const char *nearest = node->secret ? NULL : config_nearest(node->text, option->names, n);
+    const char *nearest = node->secret ? NULL : nearest_word(node->text, option->names, n);
     if (!found && nearest == NULL) {
       refuse(r, option, node, buf_cstr(&wanted));
     } else if (!found) {
@@ -344,7 +345,7 @@ static void unknown_option(struct reader *r, const struct option_target *targets
   for (size_t i = 0; i < n_targets; i++)
     for (const struct option *option = targets[i].table; option->name != NULL; option++)
       if (n < CANDIDATES_MAX) names[n++] = option->name;
-  const char *nearest = config_nearest(key->text, names, n);
+  const char *nearest = nearest_word(key->text, names, n);
   struct slice shown = value_shown(key->text);
   if (nearest != NULL) {
     config_error_add(r->errors, key->place, "unknown option \"%s%.*s\"; did you mean %s?",

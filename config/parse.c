@@ -14,6 +14,7 @@
 #include "daemon/base/hash.h"
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/nearest.h"
 
 #include <stdlib.h>
 #include <yaml.h>
@@ -200,7 +201,7 @@ static struct node *read_alias(struct parse *p, const yaml_event_t *event, uint3
   }
   const char **names = mem_alloc((p->n_anchors + 1) * sizeof *names);
   for (size_t i = 0; i < p->n_anchors; i++) names[i] = p->anchors[i].name;
-  const char *nearest = config_nearest(slice_of(name), names, p->n_anchors);
+  const char *nearest = nearest_word(slice_of(name), names, p->n_anchors);
   config_error_add(p->errors, place, "no anchor &%s stands before this alias%s%s%s", name,
                    nearest != NULL ? "; did you mean *" : "", nearest != NULL ? nearest : "",
                    nearest != NULL ? "?" : "");

@@ -7,6 +7,7 @@
  *
  * A new field is a slot of the same rowset (a field's own when the expression is just a field), so
  * records are not copied: the output is another schema over the same rows. */
+#include "daemon/base/nearest.h"
 #include "transforms/columns.h"
 #include "transforms/transforms.h"
 
@@ -103,7 +104,7 @@ static int field_find(struct compile *compile, struct schema *in, struct slice n
   for (size_t i = 0; i < in->n_fields; i++)
     candidates[i] =
         arena_dup(compile_arena(compile), in->fields[i].name.data, in->fields[i].name.len);
-  const char *nearest = config_nearest(name, candidates, in->n_fields);
+  const char *nearest = nearest_word(name, candidates, in->n_fields);
   compile_error(compile, place, "unknown field %.*s%s%s%s", SLICE_ARG(name),
                 nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                 nearest != NULL ? "?" : "");

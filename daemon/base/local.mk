@@ -8,4 +8,5 @@ libtidemark_a_SOURCES += \
 	daemon/base/hash.c daemon/base/hash.h \
 	daemon/base/limits.h \
 	daemon/base/mem.c daemon/base/mem.h \
+	daemon/base/nearest.c daemon/base/nearest.h \
 	daemon/base/slice.h

@@ -6,7 +6,7 @@
 #include "daemon/expr/check.h"
 
 #include "daemon/expr/eval.h"
-#include "daemon/expr/nearest.h"
+#include "daemon/base/nearest.h"
 #include "daemon/io/disk.h"
 
 #include <stdlib.h>

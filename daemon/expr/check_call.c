@@ -2,7 +2,7 @@
 #include "daemon/expr/check.h"
 
 #include "daemon/expr/lex.h"
-#include "daemon/expr/nearest.h"
+#include "daemon/base/nearest.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  * ISO 8601, centuries start in the years ending in 01. */
 #include "daemon/expr/func_time_unit.h"
 
-#include "daemon/expr/nearest.h"
+#include "daemon/base/nearest.h"
 #include "daemon/record/time.h"
 
 #include <strings.h>

@@ -7,7 +7,7 @@
 #include "daemon/expr/parse.h"
 
 #include "daemon/base/limits.h"
-#include "daemon/expr/nearest.h"
+#include "daemon/base/nearest.h"
 
 #include <string.h>
 
@@ -61,6 +61,11 @@ bool parser_try_word(struct parser *parser, const char *word) {
   return true;
 }
 
+static const char *const keywords[] = {"and",      "or",    "not",    "in",     "between", "like",
+                                       "ilike",    "is",    "null",   "true",   "false",   "case",
+                                       "when",     "then",  "else",   "end",    "from",    "as",
+                                       "distinct", "where", "filter", "escape", "unknown", NULL};
+
 struct node *parser_unexpected(struct parser *parser, const char *wanted) {
   struct token token = parser->token;
   if (token.kind == TOKEN_BAD) {
@@ -71,7 +76,7 @@ struct node *parser_unexpected(struct parser *parser, const char *wanted) {
   } else {
     struct slice text = token_text(parser->lexer.text, &token);
     struct slice shown = {text.data, text.len > 40 ? 40 : text.len};
-    const char *hint = token.kind == TOKEN_NAME ? nearest_of(text, nearest_keywords) : NULL;
+    const char *hint = token.kind == TOKEN_NAME ? nearest_of(text, keywords) : NULL;
     if (hint != NULL && !word_is(text, hint)) {
       compile_fail(parser->compile, token.offset, token.len,
                    "expected %s, not %.*s; did you mean %s?", wanted, SLICE_ARG(shown), hint);

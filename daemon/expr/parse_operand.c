@@ -3,7 +3,7 @@
 #include "daemon/expr/parse.h"
 
 #include "daemon/base/limits.h"
-#include "daemon/expr/nearest.h"
+#include "daemon/base/nearest.h"
 #include "daemon/record/number.h"
 
 #include <errno.h>

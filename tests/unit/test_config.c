@@ -11,6 +11,7 @@
 #include "config/value.h"
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/nearest.h"
 #include "tests/unit/config_support.h"
 
 static struct config *load(struct world *world, const char *text, size_t len) {
@@ -156,7 +157,7 @@ static void nearest_words(void **state) {
       {"", NULL},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    const char *nearest = config_nearest(slice_of(cases[i].word), words, 5);
+    const char *nearest = nearest_word(slice_of(cases[i].word), words, 5);
     if (cases[i].nearest == NULL) {
       assert_null(nearest);
     } else {

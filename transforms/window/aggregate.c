@@ -1,5 +1,6 @@
 /* aggregate: the table of kinds, and calls compiled. See aggregate.h. */
 #include "transforms/window/aggregate.h"
+#include "daemon/base/nearest.h"
 
 static const struct aggregate_kind *const kinds[] = {
     &aggregate_count, &aggregate_sum,   &aggregate_avg,  &aggregate_min,
@@ -32,7 +33,7 @@ static const char *call_check(struct arena *arena, const struct expr_aggregate *
   if (!known) {
     const char *names[KINDS];
     for (int i = 0; i < KINDS; i++) names[i] = kinds[i]->name;
-    const char *nearest = config_nearest(call->name, names, KINDS);
+    const char *nearest = nearest_word(call->name, names, KINDS);
     return arena_printf(arena, "unknown aggregate %.*s%s%s%s", SLICE_ARG(call->name),
                         nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",
                         nearest != NULL ? "?" : "");
