@@ -168,7 +168,7 @@ static const struct option top_options[] = {
     {.name = "tests",
      .type = OPTION_NODE,
      .offset = offsetof(struct top, tests),
-     .text = "tests of the pipeline, run by `tidemark test`"},
+     .text = "tests of the pipeline; accepted, and not looked at by any command yet"},
     {0}};
 
 const struct option *pipeline_options(void) {

@@ -8,19 +8,21 @@
 
 enum { NAME_BYTES = 256 };
 
-/* put: what a form does with one option; name is the whole one, with dots. */
-static void put_options(struct buf *out, const char *prefix, const struct option *table,
-                        void (*put)(struct buf *out, const char *name,
-                                    const struct option *option)) {
+static void put_options(void *arg, const char *prefix, const struct option *table,
+                        reference_put_fn *put) {
   if (table == NULL) return;
   for (const struct option *option = table; option->name != NULL; option++) {
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "%s%s", prefix, option->name);
-    put(out, name, option);
+    put(arg, name, option);
     if (option->type != OPTION_GROUP) continue;
     snprintf(name, sizeof name, "%s%s.", prefix, option->name);
-    put_options(out, name, option->group, put);
+    put_options(arg, name, option->group, put);
   }
+}
+
+void reference_each(const struct option *table, reference_put_fn *put, void *arg) {
+  put_options(arg, "", table, put);
 }
 
 static void put_type(struct buf *out, const struct option *option, const char *quote) {
@@ -42,7 +44,8 @@ static void put_cell_text(struct buf *out, const char *text) {
   }
 }
 
-static void put_row(struct buf *out, const char *name, const struct option *option) {
+static void put_row(void *arg, const char *name, const struct option *option) {
+  struct buf *out = arg;
   buf_printf(out, "| `%s` | ", name);
   put_type(out, option, "`");
   buf_put_text(out, " | ");
@@ -84,8 +87,7 @@ void reference_put_pipeline(struct buf *out) {
 
 /* ------------------------------------------------------------------ plain text */
 
-static void put_paragraph(struct buf *out, const char *name, const struct option *option) {
-  buf_printf(out, "  %s: ", name);
+void reference_put_facts(struct buf *out, const struct option *option) {
   put_type(out, option, "");
   if (option->required) buf_put_text(out, "; required");
   if (option->fallback != NULL) buf_printf(out, "; default %s", option->fallback);
@@ -95,6 +97,12 @@ static void put_paragraph(struct buf *out, const char *name, const struct option
   buf_fini(&range);
   if (option->secret) buf_put_text(out, "; secret");
   if (option->since != NULL) buf_printf(out, "; since %s", option->since);
+}
+
+static void put_paragraph(void *arg, const char *name, const struct option *option) {
+  struct buf *out = arg;
+  buf_printf(out, "  %s: ", name);
+  reference_put_facts(out, option);
   buf_printf(out, "\n      %s\n", option->text);
 }
 

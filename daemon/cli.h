@@ -40,6 +40,11 @@ struct cli_config {
 struct cli_config *cli_config_load(struct cli *cli, const char *path, int *status);
 void cli_config_free(struct cli_config *config);
 
+/* The documentation of `tidemark list --reference`, --man5 and --man1. */
+void cli_reference_put(struct buf *out, bool man);
+void cli_man_put(struct buf *out);
+
+extern const struct cli_command *const cli_commands[]; /* all, NULL-ended */
 extern const struct cli_command cli_run, cli_validate, cli_list, cli_explain, cli_generate, cli_wal,
     cli_version;
 

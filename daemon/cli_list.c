@@ -25,26 +25,15 @@ static void codecs_print(void) {
 }
 
 /* The rows of the table of functions, by group. */
-static void functions_put(struct buf *out, bool markdown) {
+static void functions_put(struct buf *out) {
   size_t n = expr_functions(NULL, 0);
   struct expr_function *list = mem_zalloc((n + 1) * sizeof *list);
   expr_functions(list, n);
   const char *group = "";
   for (size_t i = 0; i < n; i++) {
-    if (strcmp(group, list[i].group) != 0) {
-      group = list[i].group;
-      buf_printf(out, markdown ? "\n### %s\n\n| function | |\n|---|---|\n" : "%s:\n", group);
-    }
-    if (!markdown) {
-      buf_printf(out, "  %s\n      %s\n", list[i].signature, list[i].text);
-      continue;
-    }
-    buf_put_text(out, "| `");
-    for (const char *c = list[i].signature; *c != '\0'; c++) {
-      if (*c == '|') buf_put_char(out, '\\'); /* would end the cell */
-      buf_put_char(out, *c);
-    }
-    buf_printf(out, "` | %s |\n", list[i].text);
+    if (strcmp(group, list[i].group) != 0) buf_printf(out, "%s:\n", list[i].group);
+    group = list[i].group;
+    buf_printf(out, "  %s\n      %s\n", list[i].signature, list[i].text);
   }
   free(list);
 }
@@ -52,31 +41,6 @@ static void functions_put(struct buf *out, bool markdown) {
 static void print(struct buf *text) {
   fwrite(text->data, 1, text->len, stdout);
   buf_fini(text);
-}
-
-static void reference_print(void) {
-  const struct component_catalog *catalog = registry_catalog();
-  struct buf out;
-  buf_init(&out);
-  buf_put_text(&out, "# Reference\n\nMade from the tables of the program by `tidemark list "
-                     "--reference`.\n\n## Pipeline\n\n");
-  reference_put_pipeline(&out);
-  for (int kind = 0; kind < 3; kind++) {
-    buf_printf(&out, "\n## %s\n", kind_titles[kind]);
-    for (size_t i = 0; catalog->types[kind][i] != NULL; i++) {
-      buf_put_char(&out, '\n');
-      reference_put_component(&out, (enum component_kind)kind, catalog->types[kind][i],
-                              catalog->common[kind]);
-    }
-  }
-  buf_put_text(&out, "\n## Codecs\n\n| codec | |\n|---|---|\n");
-  size_t n;
-  const struct codec *const *codecs = codec_list(&n);
-  for (size_t i = 0; i < n; i++)
-    buf_printf(&out, "| `%s` | %s |\n", codecs[i]->name, codecs[i]->text);
-  buf_put_text(&out, "\n## Expressions\n");
-  functions_put(&out, true);
-  print(&out);
 }
 
 static int type_print(struct cli *cli, const char *name) {
@@ -116,16 +80,25 @@ static int list_main(struct cli *cli) {
   if (strcmp(what, "codecs") == 0) {
     codecs_print();
   } else if (strcmp(what, "functions") == 0) {
-    functions_put(&out, false);
+    functions_put(&out);
     print(&out);
   } else if (strcmp(what, "pipeline") == 0) {
     reference_put_pipeline_text(&out);
     print(&out);
   } else if (strcmp(what, "--reference") == 0) {
-    reference_print();
+    cli_reference_put(&out, false);
+    print(&out);
+  } else if (strcmp(what, "--man1") == 0) {
+    cli_man_put(&out);
+    print(&out);
+  } else if (strcmp(what, "--man5") == 0) {
+    cli_reference_put(&out, true);
+    print(&out);
   } else if (strcmp(what, "--schema") == 0) {
     reference_put_schema(&out, registry_catalog());
     print(&out);
+  } else if (what[0] == '-') {
+    return cli_usage(cli, "unknown option %s", what);
   } else {
     return type_print(cli, what);
   }
@@ -139,6 +112,8 @@ const struct cli_command cli_list = {
     .help = "\n  TYPE          a component's options, with types, defaults and ranges\n"
             "  pipeline      the options of a pipeline itself\n"
             "  --reference   everything, as Markdown\n"
+            "  --man1        the commands, as a man page\n"
+            "  --man5        everything, as a man page\n"
             "  --schema      a JSON Schema of configurations, for editors\n",
     .main = list_main,
 };

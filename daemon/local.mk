@@ -3,7 +3,11 @@ tidemark_SOURCES += \
 	daemon/cli_common.c \
 	daemon/cli_generate.c \
 	daemon/cli_list.c \
+	daemon/cli_man.c \
+	daemon/cli_reference.c \
 	daemon/cli_run.c \
 	daemon/cli_validate.c \
 	daemon/cli_wal.c \
+	daemon/page.c daemon/page.h \
 	daemon/progress.c daemon/progress.h
+EXTRA_DIST += daemon/README.md daemon/flow/record_errors.def

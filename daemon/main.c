@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const struct cli_command *const commands[] = {
+const struct cli_command *const cli_commands[] = {
     &cli_run, &cli_validate, &cli_list, &cli_explain, &cli_generate, &cli_wal, &cli_version, NULL,
 };
 
@@ -11,8 +11,8 @@ static void help_print(FILE *to) {
   fputs("usage: tidemark COMMAND [ARGUMENTS]\n\n"
         "Stream processing with event time, windows and exactly-once results, on one machine.\n\n",
         to);
-  for (size_t i = 0; commands[i] != NULL; i++) {
-    fprintf(to, "  %-10s %s\n", commands[i]->name, commands[i]->text);
+  for (size_t i = 0; cli_commands[i] != NULL; i++) {
+    fprintf(to, "  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->text);
   }
   fputs("\n`tidemark COMMAND --help` says more about each.\n", to);
 }
@@ -50,8 +50,9 @@ int main(int argc, char **argv) {
     return 0;
   }
   if (strcmp(name, "--version") == 0) name = "version";
-  for (size_t i = 0; commands[i] != NULL; i++) {
-    if (strcmp(commands[i]->name, name) == 0) return command_run(commands[i], argc - 1, argv + 1);
+  for (size_t i = 0; cli_commands[i] != NULL; i++) {
+    if (strcmp(cli_commands[i]->name, name) == 0)
+      return command_run(cli_commands[i], argc - 1, argv + 1);
   }
   fprintf(stderr, "tidemark: there is no command \"%s\"\n", name);
   help_print(stderr);

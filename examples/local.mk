@@ -1,1 +1,3 @@
-EXTRA_DIST += examples/quickstart.sh examples/billing.yaml
+exampledir = $(docdir)/examples
+dist_example_DATA = examples/billing.yaml
+EXTRA_DIST += examples/quickstart.sh

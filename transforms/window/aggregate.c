@@ -2,9 +2,21 @@
 #include "transforms/window/aggregate.h"
 #include "daemon/base/nearest.h"
 
-static const struct aggregate_kind *const kinds[] = {
-    &aggregate_count, &aggregate_sum,   &aggregate_avg,  &aggregate_min,
-    &aggregate_max,   &aggregate_first, &aggregate_last, &aggregate_count_distinct,
+/* All kinds, and what the reference says of them. */
+static const struct {
+  const struct aggregate_kind *kind;
+  const char *usage, *text;
+} kinds[] = {
+    {&aggregate_count, "count(*) or count(any) -> integer",
+     "how many records, or how many whose value is not NULL; 0 over none"},
+    {&aggregate_sum, "sum(number) -> number",
+     "integers stay integers (beyond 64 bits: an error record); doubles are compensated"},
+    {&aggregate_avg, "avg(number) -> double", "the mean"},
+    {&aggregate_min, "min(any) -> any", "the least of numbers, texts, timestamps or intervals"},
+    {&aggregate_max, "max(any) -> any", "the greatest of numbers, texts, timestamps or intervals"},
+    {&aggregate_first, "first(any) -> any", "of the least event time, then the first to arrive"},
+    {&aggregate_last, "last(any) -> any", "of the greatest event time, then the last to arrive"},
+    {&aggregate_count_distinct, "count(distinct any) -> integer", "how many different values"},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -15,12 +27,19 @@ const char *aggregate_error_text(const char *code) {
                "before";
 }
 
+bool aggregate_usage(size_t i, const char **usage, const char **text) {
+  if (i >= KINDS) return false;
+  *usage = kinds[i].usage;
+  *text = kinds[i].text;
+  return true;
+}
+
 static const struct aggregate_kind *kind_find(struct slice name, bool distinct, bool *known) {
   *known = false;
   for (int i = 0; i < KINDS; i++) {
-    if (!slice_is(name, kinds[i]->name)) continue;
+    if (!slice_is(name, kinds[i].kind->name)) continue;
     *known = true;
-    if (kinds[i]->distinct == distinct) return kinds[i];
+    if (kinds[i].kind->distinct == distinct) return kinds[i].kind;
   }
   return NULL;
 }
@@ -32,7 +51,7 @@ static const char *call_check(struct arena *arena, const struct expr_aggregate *
   *kind = kind_find(call->name, call->distinct, &known);
   if (!known) {
     const char *names[KINDS];
-    for (int i = 0; i < KINDS; i++) names[i] = kinds[i]->name;
+    for (int i = 0; i < KINDS; i++) names[i] = kinds[i].kind->name;
     const char *nearest = nearest_word(call->name, names, KINDS);
     return arena_printf(arena, "unknown aggregate %.*s%s%s%s", SLICE_ARG(call->name),
                         nearest != NULL ? "; did you mean " : "", nearest != NULL ? nearest : "",

@@ -61,7 +61,7 @@ struct window {
 #define WINDOW_KEY_ROOM 8
 /* Beyond, ends of windows could not be computed: some 36,000 years around 1970. */
 #define WINDOW_TIME_BOUND_US (INT64_C(1) << 60)
-#define WINDOW_DURATION_MAX_US (INT64_C(1) << 58)
+#define WINDOW_DURATION_MAX_US (INT64_C(3000000) * TIME_DAY_US)
 #define WINDOW_PER_RECORD_MAX 10000 /* windows that one record falls into */
 
 /* The windows that hold t are those that start at *first, *first + every, ... (assign.c) */

@@ -1,0 +1,314 @@
+/* tidemark list --reference, --man5: the reference of configurations. What stands in a table of the
+ * program comes from there; the rest, the grammar of values and of expressions, is said here. */
+#include "daemon/cli.h"
+
+#include "daemon/base/limits.h"
+#include "daemon/base/mem.h"
+#include "daemon/flow/plugin.h"
+#include "daemon/page.h"
+#include "sources/generate.h"
+#include "transforms/window/aggregate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct row {
+  const char *term, *text;
+};
+
+static void rows_put(struct page *page, const char *head, const struct row *rows) {
+  page_rows(page, head);
+  for (; rows->term != NULL; rows++) page_row(page, rows->term, rows->text);
+}
+
+/* ------------------------------------------------------------------ the file and its values */
+
+static const char example[] = "pipeline: errors-per-minute\n"
+                              "state: {dir: ./errors-state}\n"
+                              "\n"
+                              "sources:\n"
+                              "  requests:\n"
+                              "    type: file\n"
+                              "    path: requests.ndjson\n"
+                              "    event_time: ts\n"
+                              "    watermark: {max_lateness: 5s}\n"
+                              "\n"
+                              "transforms:\n"
+                              "  failed: {type: filter, input: requests, where: status >= 500}\n"
+                              "  minutes:\n"
+                              "    type: window\n"
+                              "    input: failed\n"
+                              "    window: {tumbling: 1m}\n"
+                              "    group_by: path\n"
+                              "    aggregate: {failures: count(*)}\n"
+                              "\n"
+                              "sinks:\n"
+                              "  results: {type: file, input: minutes, path: errors.ndjson}\n"
+                              "  late: {type: file, input: minutes.late, path: late.ndjson}\n"
+                              "  broken: {type: file, input: requests.errors, path: "
+                              "broken.ndjson}\n";
+
+static const struct row value_rows[] = {
+    {"text", "any scalar; `no`, `1.50` and `007` are texts where a text is wanted"},
+    {"bool", "`true`, `yes`, `on`, `false`, `no` or `off`, without quotes"},
+    {"integer", "decimal digits, with a sign or without"},
+    {"number", "decimal, with fraction and exponent"},
+    {"duration", "whole numbers with their units from large to small: `w d h m s ms us`, as in "
+                 "`1h30m`, `250ms`; or `0`"},
+    {"size", "bytes, as in `4096`, `64MiB`, `1.5GB`: `KiB MiB GiB TiB` and `K M G T` are powers of "
+             "1024, `kB KB MB GB TB` of 1000"},
+    {"expression", "see Expressions; a number or a bool may be written as it is"},
+    {"list of texts, list of expressions", "a list, or one alone"},
+    {"map of texts, map of expressions", "a map whose keys are names"},
+    {"group", "a map of the options that follow with a dot in their names"},
+    {"structure", "a map or list whose form the option's text says"},
+    {NULL, NULL}};
+
+static const struct row substitution_rows[] = {
+    {"${NAME}", "the environment variable; an error when it is not set"},
+    {"${NAME:-default}", "the same, with a default when it is not set or empty"},
+    {"${file:/path}", "what the file holds, without the newline at its end; a secret, never shown"},
+    {"$${", "the two characters `${`"},
+    {NULL, NULL}};
+
+static const struct row time_rows[] = {
+    {"text", "ISO 8601 or RFC 3339: `2026-01-31T23:59:59.123+01:00`; a blank may stand for the T; "
+             "seconds, fraction and offset (UTC) may be left out, so may be the time"},
+    {"number", "since 1970, in the `unit` given; by default milliseconds"},
+    {"format: %Y-%m-%d %H:%M:%S", "text by directives; what they do not give is 1970-01-01 "
+                                  "00:00:00 UTC"},
+    {NULL, NULL}};
+
+static const struct row directive_rows[] = {
+    {"%Y %y %m %b %B %d %e %j", "year, year of two digits (1969 to 2068), month as number or name "
+                                "(short, long), day, day of the year"},
+    {"%H %I %p %M %S %f", "hour (of 24, of 12), AM or PM, minute, second, fraction of a second"},
+    {"%a %A", "day of the week, short and long; English like all names"},
+    {"%z %Z %s", "offset from UTC, name (UTC, GMT), seconds since 1970"},
+    {"%F %T %R %D", "`%Y-%m-%d`, `%H:%M:%S`, `%H:%M`, `%m/%d/%y`"},
+    {"%n %t %h %%", "blank, blank, as `%b`, a percent sign"},
+    {NULL, NULL}};
+
+static void values_put(struct page *page) {
+  page_heading(page, 2, "Values");
+  rows_put(page, "type", value_rows);
+  page_text(page, "Within scalars, after YAML has been read, so that a value can never become "
+                  "structure; keys are not touched:");
+  rows_put(page, "written", substitution_rows);
+  page_text(page,
+            "Bounds: %d levels of nesting, %d nodes with aliases written out, scalars of %d "
+            "KiB, files of %d MiB, %d components in a pipeline.",
+            LIMIT_YAML_DEPTH, LIMIT_YAML_NODES, LIMIT_YAML_SCALAR_BYTES >> 10,
+            LIMIT_YAML_FILE_BYTES >> 20, LIMIT_COMPONENTS);
+  page_heading(page, 2, "Times");
+  page_text(page, "Times are microseconds in UTC, of the years 1 to 9999; finer fractions are cut. "
+                  "What `event_time` may be:");
+  rows_put(page, "of a record", time_rows);
+  page_text(page,
+            "Directives of `format`, of `to_timestamp()`, `format_time()` and of `{{date:...}}` "
+            "in paths:");
+  rows_put(page, "directive", directive_rows);
+}
+
+/* ------------------------------------------------------------------ components */
+
+static void ports_put(struct page *page, enum component_kind kind,
+                      const struct component_type *type, const void *instance) {
+  struct buf ports;
+  buf_init(&ports);
+  if (kind == COMPONENT_SINK) {
+    buf_put_text(&ports, "Port");
+  } else if (type->no_main_output) {
+    buf_put_text(&ports, "No main output. Ports: one for each name that the options give");
+  } else {
+    buf_put_text(&ports, "Main output: `NAME`. Ports");
+  }
+  struct slice names[8];
+  size_t n = type->ports != NULL ? type->ports(instance, names, 8) : 0;
+  for (size_t i = 0; i < n; i++)
+    buf_printf(&ports, "%s `NAME.%.*s`", i == 0 && !type->no_main_output ? ":" : ",",
+               SLICE_ARG(names[i]));
+  buf_printf(&ports, "%s `NAME.errors`.", n == 0 ? ":" : ",");
+  page_text(page, "%s", buf_cstr(&ports));
+  buf_fini(&ports);
+}
+
+/* What a source can do again and what a sink promises, as with all options at their defaults. */
+static void promise_put(struct page *page, enum component_kind kind, size_t i,
+                        const void *instance) {
+  if (kind == COMPONENT_SOURCE) {
+    bool again = registry_sources()[i]->flags(instance) & SOURCE_REREADABLE;
+    page_text(page, again ? "After a crash: read again by position; the log holds no records, "
+                            "unless `log_payload` says so."
+                          : "After a crash: cannot be read again, so its records are kept in the "
+                            "log until they are done.");
+  } else if (kind == COMPONENT_SINK) {
+    page_text(page, "Promise: %s.", registry_sinks()[i]->promise_text(instance));
+  }
+}
+
+static void components_put(struct page *page) {
+  static const char *const titles[] = {"Sources", "Transforms", "Sinks"};
+  const struct component_catalog *catalog = registry_catalog();
+  for (int kind = 0; kind < 3; kind++) {
+    page_heading(page, 2, titles[kind]);
+    for (size_t i = 0; catalog->types[kind][i] != NULL; i++) {
+      const struct component_type *type = catalog->types[kind][i];
+      void *instance = mem_zalloc(type->instance_bytes + 1);
+      page_component(page, (enum component_kind)kind, type, catalog->common[kind]);
+      ports_put(page, (enum component_kind)kind, type, instance);
+      promise_put(page, (enum component_kind)kind, i, instance);
+      free(instance);
+    }
+  }
+}
+
+static const struct row path_rows[] = {
+    {"{{field}}, {{expression}}", "the value, as text; it may not hold a `/` or a control "
+                                  "character, be empty, or make a name of `.` or `..`"},
+    {"{{date:%Y-%m-%d}}", "the record's event time in the sink's `timezone`"},
+    {NULL, NULL}};
+
+static const struct row error_rows[] = {
+    {"_error", "`{\"code\": ..., \"text\": ...}`: one of the codes below, and a sentence"},
+    {"_component", "where it happened"},
+    {"_position", "where the record stands in its source"},
+    {NULL, NULL}};
+
+static const struct row codes[] = {
+#define RECORD_ERROR(code, text) {code, text},
+#include "daemon/flow/record_errors.def"
+#undef RECORD_ERROR
+    {NULL, NULL}};
+
+static void parts_put(struct page *page) {
+  page_heading(page, 2, "Codecs");
+  size_t n;
+  const struct codec *const *codecs = codec_list(&n);
+  page_rows(page, "codec");
+  for (size_t i = 0; i < n; i++) page_row(page, codecs[i]->name, codecs[i]->text);
+  page_heading(page, 2, "Templates");
+  page_text(page,
+            "The source `generate` and the command of that name fill in placeholders. Bare, a "
+            "text gets its double quotes; inside a JSON string it does not.");
+  page_code(page, "sh",
+            "tidemark generate --count 3 --template "
+            "'{\"n\": {{seq}}, \"user\": {{user 100 skew}}, \"at\": {{time}}}'\n");
+  page_rows(page, "between {{ and }}");
+  for (const struct generate_function *function = generate_functions; function->name != NULL;
+       function++)
+    page_row(page, function->usage, function->text);
+  page_heading(page, 2, "Paths");
+  page_text(page, "The `path` of the sink `file` may have placeholders:");
+  rows_put(page, "placeholder", path_rows);
+  page_heading(page, 2, "Records that something is wrong with");
+  page_text(page,
+            "They go to `NAME.errors` of the component, are counted always, and have no other "
+            "effect. The stream's records hold the original bytes (as text, else in base64) "
+            "and:");
+  rows_put(page, "field", error_rows);
+  rows_put(page, "code", codes);
+}
+
+/* ------------------------------------------------------------------ expressions */
+
+static const struct row literal_rows[] = {
+    {"42  -7", "integer, 64 bits"},
+    {"1.5  1e3", "double; also integers beyond 64 bits"},
+    {"'it''s'", "text; a quote in it is doubled"},
+    {"E'tab\\t'", "text with escapes"},
+    {"true  false  null", "in any case"},
+    {"timestamp '2026-01-31 23:59:59'", "a time, UTC unless it has an offset"},
+    {"interval '5 minutes'", "a length of time; also `1 day 02:03:04.5`, `PT5M`; months and years "
+                             "have none"},
+    {"user.id  tags[0]  tags[-1]", "a field, one inside of it, an element from the start or end"},
+    {"\"odd name\"  a[\"odd name\"]",
+     "fields with other names; names are exactly those of the record"},
+    {"-- text  /* text */", "comments"},
+    {NULL, NULL}};
+
+static const struct row level_rows[] = {
+    {".  [ ]", "a field inside"},
+    {"::", "cast"},
+    {"-  +", "sign"},
+    {"at time zone", "wall time in a zone"},
+    {"^", "power, from the left"},
+    {"*  /  %", "product, quotient, rest"},
+    {"+  -", "sum, difference"},
+    {"||  ~  ~*  !~  !~*", "joined texts, regular expressions"},
+    {"between  in  like  ilike", "also with `not` in front"},
+    {"=  <>  !=  <  <=  >  >=", "comparison; does not chain"},
+    {"is", "`is [not] null`, `true`, `false`, `unknown`, `distinct from`"},
+    {"not", "negation"},
+    {"and", "both"},
+    {"or", "either; binds weakest"},
+    {NULL, NULL}};
+
+static void aggregates_put(struct page *page) {
+  page_heading(page, 2, "Aggregates");
+  page_text(page, "Of the transform `window`. Each may be followed by `filter (where ...)`. NULLs "
+                  "are left out, except by `count(*)`; over no values all but counts are NULL.");
+  const char *usage, *text;
+  page_rows(page, "aggregate");
+  for (size_t i = 0; aggregate_usage(i, &usage, &text); i++) page_row(page, usage, text);
+}
+
+static void expressions_put(struct page *page) {
+  page_heading(page, 2, "Expressions");
+  page_text(
+      page,
+      "SQL's expressions as PostgreSQL has them, over the fields of a record. A missing field "
+      "is NULL. Keywords and functions may be written in any case. A row that fails "
+      "(overflow, division by zero, a bad cast, a type an operator cannot take) goes to "
+      "`NAME.errors`. At most %d levels deep and %d terms long.",
+      LIMIT_EXPR_DEPTH, LIMIT_EXPR_NODES);
+  page_heading(page, 3, "Literals and fields");
+  rows_put(page, "written", literal_rows);
+  page_heading(page, 3, "Operators, the one that binds strongest first");
+  rows_put(page, "operator", level_rows);
+  size_t n = expr_functions(NULL, 0);
+  struct expr_function *list = mem_zalloc((n + 1) * sizeof *list);
+  expr_functions(list, n);
+  const char *group = "";
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(group, list[i].group) != 0) {
+      group = list[i].group;
+      char title[64];
+      snprintf(title, sizeof title, "%c%s%s", group[0] - 'a' + 'A', group + 1,
+               strcmp(group, "operator") == 0 ? "s and what they take" : " functions");
+      page_heading(page, 3, title);
+      page_rows(page, "signature");
+    }
+    page_row(page, list[i].signature, list[i].text);
+  }
+  free(list);
+}
+
+void cli_reference_put(struct buf *out, bool man) {
+  struct page page;
+  page_begin(&page, man, man ? "Tidemark configuration" : "Reference", "tidemark.yaml", "5",
+             "configuration of tidemark");
+  page_text(&page,
+            "A configuration is one YAML file, or a folder of them: files that name the same "
+            "`pipeline` are one pipeline in parts, others are pipelines of their own. Made "
+            "from the tables of the program by `tidemark list %s`.",
+            man ? "--man5" : "--reference");
+  page_code(&page, "yaml", example);
+  page_text(&page,
+            "Each component has a name, a `type` and the options of that type. Transforms and "
+            "sinks say in `input` what they read: a component, or one of its ports as "
+            "`component.port`.");
+  values_put(&page);
+  page_heading(&page, 2, "Pipeline");
+  page_pipeline(&page);
+  components_put(&page);
+  parts_put(&page);
+  aggregates_put(&page);
+  expressions_put(&page);
+  if (man) {
+    page_heading(&page, 2, "See also");
+    page_text(&page, "`tidemark`(1)");
+  }
+  buf_put(out, page.out.data, page.out.len);
+  page_end(&page);
+}
