@@ -54,7 +54,10 @@ static void put_cell(struct buf *out, const char *text) {
 
 /* ------------------------------------------------------------------ blocks */
 
-static void block(struct page *page) {
+/* Before a paragraph, a block or a table; troff wants no paragraph straight behind a heading. */
+static void block(struct page *page, bool paragraph) {
+  if (page->man && paragraph && !page->headed) buf_put_text(&page->out, ".PP\n");
+  page->headed = false;
   if (page->man) return;
   if (page->out.len > 0) buf_put_char(&page->out, '\n');
 }
@@ -76,7 +79,8 @@ void page_begin(struct page *page, bool man, const char *title, const char *name
 }
 
 void page_heading(struct page *page, int level, const char *text) {
-  block(page);
+  block(page, false);
+  page->headed = true;
   if (!page->man) {
     buf_printf(&page->out, "%s %s\n", level == 2 ? "##" : "###", text);
     return;
@@ -93,9 +97,8 @@ void page_text(struct page *page, const char *format, ...) {
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  block(page);
+  block(page, true);
   if (page->man) {
-    buf_put_text(&page->out, ".PP\n");
     put_troff(&page->out, text, false);
   } else {
     buf_put_text(&page->out, text);
@@ -104,12 +107,12 @@ void page_text(struct page *page, const char *format, ...) {
 }
 
 void page_code(struct page *page, const char *language, const char *text) {
-  block(page);
+  block(page, true);
   if (!page->man) {
     buf_printf(&page->out, "```%s\n%s```\n", language, text);
     return;
   }
-  buf_put_text(&page->out, ".PP\n.nf\n");
+  buf_put_text(&page->out, ".nf\n");
   for (const char *end; *text != '\0'; text = end + 1) {
     end = strchr(text, '\n');
     struct buf line;
@@ -123,7 +126,7 @@ void page_code(struct page *page, const char *language, const char *text) {
 }
 
 void page_rows(struct page *page, const char *head) {
-  block(page);
+  block(page, false);
   if (!page->man) buf_printf(&page->out, "| %s | |\n|---|---|\n", head);
 }
 
@@ -161,7 +164,7 @@ static void option_put(void *arg, const char *name, const struct option *option)
 }
 
 void page_pipeline(struct page *page) {
-  block(page);
+  block(page, false);
   if (page->man)
     reference_each(pipeline_options(), option_put, page);
   else
@@ -170,7 +173,7 @@ void page_pipeline(struct page *page) {
 
 void page_component(struct page *page, enum component_kind kind, const struct component_type *type,
                     const struct option *common) {
-  block(page);
+  block(page, false);
   if (!page->man) {
     reference_put_component(&page->out, kind, type, common);
     return;

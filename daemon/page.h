@@ -11,6 +11,7 @@
 struct page {
   struct buf out; /* buf_fini() */
   bool man;
+  bool headed; /* nothing has been put since a heading */
 };
 
 /* title: of the Markdown page; man: "TIDEMARK 1". text: what follows the name, without a full stop.

@@ -16,7 +16,8 @@ echo "building Tidemark in $build"
 mkdir -p "$build"
 [ -x "$here/configure" ] || "$here/autogen.sh" >"$build/autogen.log" 2>&1 || { cat "$build/autogen.log" >&2; exit 1; }
 cd "$build"
-[ -f Makefile ] || "$here/configure" >configure.log 2>&1 || { cat configure.log >&2; exit 1; }
+# By a relative name: configure takes no source folder with a blank in its path.
+[ -f Makefile ] || ../configure >configure.log 2>&1 || { cat configure.log >&2; exit 1; }
 make -s -j"$(nproc)" tidemark >make.log 2>&1 || { cat make.log >&2; exit 1; }
 
 rm -rf "$work"

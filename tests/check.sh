@@ -7,6 +7,9 @@
 set -eu
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 build=${CHECK_BUILD_DIR:-$here/build-check}
+# By a relative name where possible: configure takes no source folder with a blank in its path.
+source=${CHECK_BUILD_DIR:+$here}
+source=${source:-../..}
 jobs=$(nproc)
 
 # shellcheck disable=SC2046 # a list of names
@@ -41,7 +44,7 @@ make_build() { # name, options of configure
   mkdir -p "$build/$name"
   cd "$build/$name"
   echo "building $name"
-  [ -f Makefile ] || "$here/configure" --enable-werror "$@" >configure.log 2>&1 || { cat configure.log; exit 1; }
+  [ -f Makefile ] || "$source/configure" --enable-werror "$@" >configure.log 2>&1 || { cat configure.log; exit 1; }
   make -s -j"$jobs" >make.log 2>&1 || { tail -n 60 make.log; exit 1; }
 }
 
