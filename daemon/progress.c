@@ -103,4 +103,10 @@ void progress_summary(const struct graph *graph, const struct engine *engine,
              buf_cstr(&text));
     buf_fini(&text);
   }
+  struct engine_figures figures;
+  engine_figures(engine, &figures);
+  if (figures.snapshot_pause_us_max > 0) {
+    diag_say(diag, DIAG_INFO, graph->pipeline->settings.name,
+             "longest pause for a snapshot: %.1f ms", (double)figures.snapshot_pause_us_max / 1e3);
+  }
 }

@@ -19,7 +19,8 @@ int64_t progress_turn(struct progress *progress, struct engine *const *engines, 
                       int64_t wait_us);
 /* Removes the line, so that a message can be printed. NULL is fine. */
 void progress_clear(struct progress *progress);
-/* Records in and out, late and repeated ones, errors, by component. */
+/* Records in and out, late and repeated ones, errors, by component; how long snapshots held it up.
+ */
 void progress_summary(const struct graph *graph, const struct engine *engine,
                       const struct diag *diag);
 
