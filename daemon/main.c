@@ -1,6 +1,8 @@
 /* tidemark: arguments and the way to the command. */
 #include "daemon/cli.h"
 
+#include "daemon/base/mem.h"
+
 #include <string.h>
 
 const struct cli_command *const cli_commands[] = {
@@ -40,6 +42,7 @@ static int command_run(const struct cli_command *command, int argc, char **argv)
 }
 
 int main(int argc, char **argv) {
+  mem_start();
   if (argc < 2) {
     help_print(stderr);
     return err_exit_status(ERR_USAGE);

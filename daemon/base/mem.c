@@ -1,10 +1,21 @@
 /* mem: see mem.h. */
 #include "daemon/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* An epoch takes and frees about as much as the one before. By default the C library gives much of
+ * that back in between, and each page of it is then a fault and 4 KiB of zeros again. */
+#define MMAP_BYTES (4 << 20)
+#define KEPT_BYTES (32 << 20)
+
+void mem_start(void) {
+  mallopt(M_MMAP_THRESHOLD, MMAP_BYTES);
+  mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+}
 
 static void *checked(void *memory, size_t bytes) {
   if (memory != NULL) return memory;

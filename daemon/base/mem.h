@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+/* Once, before the first thread: memory that was freed is kept for the next epoch, within bounds.
+ */
+void mem_start(void);
+
 void *mem_alloc(size_t bytes);                   /* uninitialised; free() */
 void *mem_zalloc(size_t bytes);                  /* zeroed; free() */
 void *mem_realloc(void *old, size_t bytes);      /* free() */

@@ -95,6 +95,9 @@ static struct batch *json_decode(struct decoder *decoder, struct slice block,
 /* Lines that follow each other in the block go out in one copy. */
 static void put_originals(const struct view *view, struct buf *out) {
   const struct slice *raw = view->batch->raw;
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < view->n; i++) bytes += raw[view_row(view, i)].len + 1;
+  buf_reserve(out, bytes);
   for (uint32_t i = 0; i < view->n;) {
     const char *start = raw[view_row(view, i)].data, *end;
     do {
