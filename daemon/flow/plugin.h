@@ -97,7 +97,8 @@ enum take_flags {
  * longer. Between a reserve and the next several commits are fine. */
 void take_commit(struct take *take, uint32_t partition, uint64_t from, uint64_t to,
                  const char *data, size_t len, int flags);
-/* The partition has come to its end and will give nothing more. */
+/* The partition has come to its end and will give nothing more. The epoch ends with it:
+ * take_bytes_left() is 0 from here on. */
 void take_partition_end(struct take *take, uint32_t partition);
 /* The source has: all its partitions have ended (a bounded source). */
 void take_source_end(struct take *take);

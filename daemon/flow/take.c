@@ -2,7 +2,11 @@
  *
  * An epoch stays open while the runner is busy, and grows; it is closed as soon as the runner has
  * nothing to do, or it is full (epoch.bytes, epoch.records), or old (epoch.age). So an idle daemon
- * answers at once, and a busy one makes large epochs by itself. */
+ * answers at once, and a busy one makes large epochs by itself.
+ *
+ * A partition's end closes it too. It changes the watermark, so it must stand behind the
+ * partition's last record and in front of whatever the source gives next, or which records are late
+ * would depend on where epochs are cut; what an epoch says of partitions holds at its bounds. */
 #include "daemon/flow/engine_internal.h"
 
 #include "daemon/base/crc32c.h"
@@ -119,6 +123,7 @@ const struct source_partition *source_partition_get(const struct source_ctx *ctx
 }
 
 uint64_t take_bytes_left(const struct take *take) {
+  if (take->epoch->n_partition_ends > 0) return 0;
   uint64_t used = take->epoch->bytes;
   return used < take->bytes_max ? take->bytes_max - used : 0;
 }
@@ -287,6 +292,7 @@ struct epoch *engine_take(struct engine *engine) {
   if (epoch_empty(epoch) && !clock_due) return NULL;
   bool idle = engine->n_epochs == engine->n_run;
   bool full = epoch->bytes >= engine->epoch_bytes_max || cut_before ||
+              epoch->n_partition_ends > 0 ||
               (engine->settings->epoch_records > 0 && epoch->n_chunks > 0);
   bool old = now_us - engine->open_since_us >= engine->settings->epoch_age_us;
   if (!idle && !full && !old) return NULL;

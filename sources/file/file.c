@@ -96,17 +96,6 @@ static int file_open(void *instance, struct source_ctx *ctx, struct err *err) {
   return 0;
 }
 
-/* In sequential order a file gets its partition before the one before it ends, so that the source
- * is never without one. */
-static void add_next(struct file_source *source) {
-  for (size_t i = source->cursor + 1; i < source->n_active; i++) {
-    struct file_part *part = &source->parts[source->active[i]];
-    if (part->ended) continue;
-    file_part_add(source, part);
-    return;
-  }
-}
-
 static int take_some(struct file_source *source, struct file_part *part, struct take *take,
                      struct err *err) {
   file_part_add(source, part);
@@ -120,7 +109,6 @@ static int take_some(struct file_source *source, struct file_part *part, struct 
   if (result != 0 || !ended) return result;
   part->ended = true;
   file_part_close(source, part);
-  add_next(source);
   take_partition_end(take, part->partition);
   return 0;
 }
