@@ -464,6 +464,7 @@ void engine_close(struct engine *engine) {
   for (size_t i = 0; i < engine->n_epochs; i++) epoch_free(engine->epochs[i]);
   epoch_free(engine->open_epoch);
   free(engine->epochs);
+  free(engine->damaged);
   engine_snapshot_drop(engine);
   state_dir_close(engine);
   free(engine->where);

@@ -108,6 +108,8 @@ struct engine {
   /* Snapshots: the last two that are complete. */
   struct snapshot_known kept[2];
   size_t n_kept;
+  uint64_t *damaged; /* epochs of those found damaged; removed when two good ones are kept */
+  size_t n_damaged, cap_damaged;
   struct engine_snapshot *snapshot;
   int64_t next_checkpoint_us; /* monotonic */
   bool snapshot_due, snapshot_failed;

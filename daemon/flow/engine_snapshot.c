@@ -186,6 +186,18 @@ static void frozen(void *arg) { /* on the loop */
   exec_submit(engine->snapshot_exec, (struct exec_job){wait_frozen, written, snapshot});
 }
 
+/* Until now somebody could have repaired them. One may have been made anew under the same name. */
+static void remove_damaged(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_damaged; i++) {
+    uint64_t epoch = engine->damaged[i];
+    if (epoch == engine->kept[0].epoch || epoch == engine->kept[1].epoch) continue;
+    struct err err;
+    if (snapshot_remove(engine->io->disk, engine->snapshot_dir, epoch, &err) != 0)
+      diag_say(engine->diag, DIAG_WARNING, engine->where, "a damaged snapshot stays: %s", err.text);
+  }
+  engine->n_damaged = 0;
+}
+
 static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
   struct err err;
   struct snapshot_known oldest = engine->kept[1];
@@ -196,7 +208,10 @@ static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
   if (full && snapshot_remove(engine->io->disk, engine->snapshot_dir, oldest.epoch, &err) != 0) {
     diag_say(engine->diag, DIAG_WARNING, engine->where, "an old snapshot stays: %s", err.text);
   }
-  if (engine->n_kept == 2) wal_trim(engine->wal, engine->kept[1].lsn);
+  if (engine->n_kept == 2) {
+    remove_damaged(engine);
+    wal_trim(engine->wal, engine->kept[1].lsn);
+  }
   for (size_t s = 0; s < engine->n_sources && engine->n_kept == 2; s++) {
     struct engine_source *source = &engine->sources[s];
     if (source->stage->source->acknowledged == NULL) continue;

@@ -312,6 +312,9 @@ static int snapshots_find(struct engine *engine, struct snapshot_known **known, 
     if (snapshot_verify(engine->io->disk, engine->snapshot_dir, epochs[i], &why) != 0) {
       diag_say(engine->diag, DIAG_WARNING, engine->where,
                "%s; the one before is used, and more of the log is run again", why.text);
+      array_grow((void **)&engine->damaged, &engine->cap_damaged, engine->n_damaged,
+                 sizeof *engine->damaged);
+      engine->damaged[engine->n_damaged++] = epochs[i];
       continue;
     }
     sources_forget(engine);
