@@ -166,7 +166,9 @@ shards: 16
 
     def verify_log(self):
         """`tidemark wal verify`: all good, or there is no log yet."""
-        if not os.path.isdir(self.log) or not any(n.endswith(".wal") for n in os.listdir(self.log)):
+        if not os.path.isdir(self.log):
+            return
+        if not any(re.fullmatch(r"\d{20}\.wal", name) for name in os.listdir(self.log)):
             return
         done = subprocess.run([self.program, "wal", "verify", self.state], capture_output=True,
                               text=True, check=False)
