@@ -89,6 +89,31 @@ static const struct row directive_rows[] = {
     {"%n %t %h %%", "blank, blank, as `%b`, a percent sign"},
     {NULL, NULL}};
 
+static const struct row added_rows[] = {
+    {"window_start, window_end", "of results of `window`: from, and up to but not including"},
+    {"_revision, _final",
+     "of the same, when `allowed_lateness` or early results are asked for: the "
+     "number of the result for its window, from 0; false for early ones"},
+    {"_late_by", "of records on `NAME.late`: by how many microseconds"},
+    {NULL, NULL}};
+
+static void event_time_put(struct page *page) {
+  page_heading(page, 2, "Event time");
+  page_text(page,
+            "The watermark of a source's partition (a file, a stream) is the greatest event "
+            "time so far less `watermark.max_lateness`; that of a source is the least of its "
+            "partitions, that of a component the least of its inputs. It never goes back, and "
+            "the end of a bounded input sends it to infinity. Partitions that are silent for "
+            "`watermark.idle_timeout` do not count.");
+  page_text(page,
+            "A window closes when the watermark has reached its end. A record is late when all "
+            "its windows, with `allowed_lateness`, had ended by the watermark that the records "
+            "before it made; how the input was cut into epochs has no influence. The event "
+            "time of a result is the last microsecond of its window.");
+  page_text(page, "Fields that are added:");
+  rows_put(page, "field", added_rows);
+}
+
 static void values_put(struct page *page) {
   page_heading(page, 2, "Values");
   rows_put(page, "type", value_rows);
@@ -299,6 +324,7 @@ void cli_reference_put(struct buf *out, bool man) {
             "sinks say in `input` what they read: a component, or one of its ports as "
             "`component.port`.");
   values_put(&page);
+  event_time_put(&page);
   page_heading(&page, 2, "Pipeline");
   page_pipeline(&page);
   components_put(&page);

@@ -59,7 +59,9 @@ static void block(struct page *page, bool paragraph) {
   if (page->man && paragraph && !page->headed) buf_put_text(&page->out, ".PP\n");
   page->headed = false;
   if (page->man) return;
-  if (page->out.len > 0) buf_put_char(&page->out, '\n');
+  size_t len = page->out.len;
+  bool blank = len > 1 && memcmp(page->out.data + len - 2, "\n\n", 2) == 0;
+  if (len > 0 && !blank) buf_put_char(&page->out, '\n');
 }
 
 void page_begin(struct page *page, bool man, const char *title, const char *name,
