@@ -15,13 +15,16 @@ enum {
   FILE_GZIP_MAX = 256, /* decompressors kept; of more files one starts from its beginning again */
   FILE_TURN_BYTES = 256 * 1024,
   FILE_HEAD_BYTES = 1024, /* of a file's start, by whose checksum it is known again */
+  FILE_START_BYTES = 64,  /* of them kept as they are, for when less than the head was taken */
 };
 
-/* By what a file is known again in another life; its form in the log is 24 bytes. */
+/* By what a file is known again in another life; its form in the log is 24 bytes and the start. */
 struct file_identity {
   uint32_t head_bytes; /* at first sight, at most FILE_HEAD_BYTES */
   uint32_t head_crc;
   uint64_t dev, ino;
+  uint32_t start_bytes; /* the lesser of head_bytes and FILE_START_BYTES */
+  char start[FILE_START_BYTES];
 };
 
 /* One file = one partition. */

@@ -26,19 +26,26 @@ struct found_list {
   struct found **by_inode;
 };
 
+static size_t start_bytes(size_t head_bytes) {
+  return head_bytes < FILE_START_BYTES ? head_bytes : FILE_START_BYTES;
+}
+
 static void identity_put(const struct file_identity *identity, struct buf *to) {
   bytes_put(to, identity->head_bytes, 4);
   bytes_put(to, identity->head_crc, 4);
   bytes_put(to, identity->dev, 8);
   bytes_put(to, identity->ino, 8);
+  buf_put(to, identity->start, identity->start_bytes);
 }
 
 static int identity_get(struct slice bytes, struct file_identity *identity, struct err *err) {
   uint64_t head_bytes, head_crc;
   if (!bytes_get(&bytes, 4, &head_bytes) || !bytes_get(&bytes, 4, &head_crc) ||
       !bytes_get(&bytes, 8, &identity->dev) || !bytes_get(&bytes, 8, &identity->ino) ||
-      bytes.len > 0 || head_bytes > FILE_HEAD_BYTES)
+      head_bytes > FILE_HEAD_BYTES || bytes.len != start_bytes(head_bytes))
     return err_set(err, ERR_CORRUPT, "the state folder's note of a file cannot be read");
+  memcpy(identity->start, bytes.data, bytes.len);
+  identity->start_bytes = (uint32_t)bytes.len;
   identity->head_bytes = (uint32_t)head_bytes;
   identity->head_crc = (uint32_t)head_crc;
   return 0;
@@ -61,7 +68,9 @@ static int look_at(struct file_source *source, struct found *found, struct err *
   found->identity = (struct file_identity){.head_bytes = (uint32_t)got,
                                            .head_crc = crc32c(0, head, got),
                                            .dev = found->stat.dev,
-                                           .ino = found->stat.ino};
+                                           .ino = found->stat.ino,
+                                           .start_bytes = (uint32_t)start_bytes(got)};
+  memcpy(found->identity.start, head, found->identity.start_bytes);
   return 0;
 }
 
@@ -79,6 +88,25 @@ static bool same_head(struct file_source *source, const struct found *found,
               got == noted->head_bytes && crc32c(0, head, got) == noted->head_crc;
   disk_close(file);
   return same;
+}
+
+/* The head may reach beyond what was taken. Then a file that was mended behind it (on_error: stop
+ * asks for that) has another checksum; it is still the same when it starts as it did and a line
+ * ends where we are. What was taken since the last snapshot is compared by the engine besides. */
+static bool mended_behind(struct file_source *source, const struct found *found,
+                          const struct file_part *part) {
+  const struct file_identity *noted = &part->identity, *now = &found->identity;
+  if (found->compressed || part->ended || part->position >= noted->head_bytes) return false;
+  if (part->position == 0) return true;
+  size_t taken = part->position < noted->start_bytes ? part->position : noted->start_bytes;
+  if (now->start_bytes < taken || memcmp(now->start, noted->start, taken) != 0) return false;
+  struct disk_file *file;
+  if (disk_open(source->ctx->io->disk, found->path, DISK_READ, &file, NULL) != 0) return false;
+  char last = 0;
+  size_t got = 0;
+  bool fits = disk_read(file, &last, 1, part->position - 1, &got, NULL) == 0 && got == 1;
+  disk_close(file);
+  return fits && last == '\n';
 }
 
 static int by_path(const void *a, const void *b) {
@@ -265,6 +293,12 @@ static int find_known(struct file_source *source, struct found_list *list, uint3
   if (result != 0) return -1;
   if (match == NULL && named != NULL && !named->claimed && same_head(source, named, &noted))
     match = named;
+  if (match == NULL && named != NULL && !named->claimed && mended_behind(source, named, part)) {
+    match = named;
+    diag_say(source->ctx->diag, DIAG_WARNING, source->ctx->where,
+             "%s was changed, maybe only behind the %llu bytes that were taken; it goes on there",
+             part->path, (unsigned long long)part->position);
+  }
   if (match == NULL) {
     if (part->ended) {
       part->missing = true;
