@@ -1,3 +1,18 @@
 exampledir = $(docdir)/examples
 dist_example_DATA = examples/billing.yaml
+exampledatadir = $(exampledir)/data
+dist_exampledata_DATA = examples/data/orders.ndjson
 EXTRA_DIST += examples/quickstart.sh
+dist_example_DATA += \
+	examples/sink-blackhole.yaml \
+	examples/sink-file.yaml \
+	examples/sink-stdout.yaml \
+	examples/source-file.yaml \
+	examples/source-generate.yaml \
+	examples/source-stdin.yaml \
+	examples/transform-dedup.yaml \
+	examples/transform-filter.yaml \
+	examples/transform-map.yaml \
+	examples/transform-merge.yaml \
+	examples/transform-route.yaml \
+	examples/transform-window.yaml

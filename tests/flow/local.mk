@@ -11,4 +11,37 @@ TESTS += \
 	tests/flow/030-route-first/pipeline.yaml \
 	tests/flow/031-route-all/pipeline.yaml \
 	tests/flow/040-merge-own-copies/pipeline.yaml \
-	tests/flow/041-merge-sources/pipeline.yaml
+	tests/flow/041-merge-sources/pipeline.yaml \
+	tests/flow/050-dedup-first/pipeline.yaml \
+	tests/flow/051-dedup-last/pipeline.yaml \
+	tests/flow/060-window-tumbling/pipeline.yaml \
+	tests/flow/061-window-hopping/pipeline.yaml \
+	tests/flow/062-window-late/pipeline.yaml \
+	tests/flow/063-window-corrections/pipeline.yaml \
+	tests/flow/064-on-late-stop/test.py \
+	tests/flow/070-time-formats/pipeline.yaml \
+	tests/flow/071-time-missing/pipeline.yaml \
+	tests/flow/080-raw/pipeline.yaml \
+	tests/flow/081-gzip-glob/pipeline.yaml \
+	tests/flow/082-sequential/pipeline.yaml \
+	tests/flow/090-path-template/pipeline.yaml \
+	tests/flow/091-stdin/pipeline.yaml \
+	tests/flow/100-on-error-stop/test.py \
+	tests/flow/101-on-error-stop-transform/test.py \
+	tests/flow/102-on-error-drop/pipeline.yaml \
+	tests/flow/110-bad-json/pipeline.yaml \
+	tests/flow/111-long-lines/pipeline.yaml \
+	tests/flow/112-numbers/pipeline.yaml \
+	tests/flow/200-billing/test.py \
+	examples/sink-blackhole.yaml \
+	examples/sink-file.yaml \
+	examples/sink-stdout.yaml \
+	examples/source-file.yaml \
+	examples/source-generate.yaml \
+	examples/source-stdin.yaml \
+	examples/transform-dedup.yaml \
+	examples/transform-filter.yaml \
+	examples/transform-map.yaml \
+	examples/transform-merge.yaml \
+	examples/transform-route.yaml \
+	examples/transform-window.yaml

@@ -108,7 +108,9 @@ def error_records(path, component, bad):
 def module(path):
     spec = importlib.util.spec_from_file_location("case_" + os.path.basename(path)[:-3], path)
     loaded = importlib.util.module_from_spec(spec)
-    for name in ("Unordered", "Failed", "Skipped", "check", "read", "write", "error_records"):
+    for name in ("Unordered", "Failed", "Skipped", "check", "read", "write", "excerpt", "tree",
+                 "error_records", "compare", "records", "same",
+                 "re", "subprocess", "signal"):
         setattr(loaded, name, globals()[name])
     spec.loader.exec_module(loaded)
     return loaded
@@ -161,7 +163,7 @@ class Case:
             subprocess.run([sys.executable, "-B", os.path.join(self.folder, "input.py"), self.path("in")], check=True)
 
     def environment(self, settings):
-        environment = dict(os.environ, DIR=self.scratch, CASE=self.folder, TZ="UTC")
+        environment = dict(os.environ, DIR=self.scratch, CASE=self.folder, EXAMPLES=self.folder, TZ="UTC")
         for name in ("WORKERS", "EPOCH_RECORDS", "EPOCH_BYTES", "CHECKPOINT"):
             environment.pop(name, None)
         environment.update({name: str(value) for name, value in settings.items()})
@@ -222,6 +224,28 @@ class Case:
 
     def output(self):
         return tree(self.path("out"))
+
+    def stop_and_repair(self, name, broken, repaired, wanted, before, copy, position, says):
+        """A record with on_error: stop ends the pipeline with 65 and says its place, at every start, until the file is
+        rewritten; then all comes out. out/COPY holds the input: never more than what was before the record."""
+        for settings in ({"WORKERS": 1}, {"WORKERS": 4, "EPOCH_RECORDS": 1}, {"EPOCH_BYTES": 100}):
+            self.fresh()
+            path = self.path("in", name)
+            write(path, broken)
+            for start in ("first start", "second start"):
+                result = self.run(**settings)
+                what = "%s, %s" % (settings, start)
+                check(result.status == 65, "%s: the exit status is %d, not 65:\n%s" % (what, result.status, result.stderr))
+                check(result.says("error: .*" + says) and result.says("%s: byte %d\\b" % (re.escape(path), position)),
+                      "%s: the diagnostics do not name %s, byte %d, and %s:\n%s" % (what, path, position, says, result.stderr))
+                got = self.output().get(copy, b"")
+                check(before.startswith(got), "%s: out/%s holds more than what came before:\n%s" % (what, copy, excerpt(got)))
+                check("EPOCH_RECORDS" not in settings or got == before, "%s: out/%s lacks records that came before:\n%s"
+                      % (what, copy, excerpt(got)))
+            write(path, repaired)
+            result = self.run(**settings)
+            check(result.status == 0, "%s, repaired: the exit status is %d:\n%s" % (settings, result.status, result.stderr))
+            same("%s, repaired" % settings, wanted, self.output())
 
     def stdin(self):
         made = self.path("in", "stdin")
