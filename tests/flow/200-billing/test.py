@@ -43,7 +43,8 @@ def test(case):
     os.environ["QUICKSTART_DIR"] = case.path("out")
     config = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(case.folder))), "examples", "billing.yaml")
     wanted = oracle(made.stdout.decode().splitlines())
-    check(all(len(rows) > 50 for rows in wanted.values()), "the input has too few late or repeated records to show anything")
+    found = {name: len(rows) for name, rows in wanted.items()}
+    check(min(found.values()) > 5, "the input has too little of something: %s" % found)
     for kills in (0, 3):
         case.fresh()
         write(case.path("out", "requests.ndjson"), made.stdout)
