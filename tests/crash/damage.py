@@ -24,6 +24,7 @@ class Case:
         self.program, self.job, self.draw = program, job, draw
         self.path = path
         self.folder = None
+        self.kinds = []  # of the records that records() gave
         self.changed = []  # (path, offset, the bytes before)
 
     def crash(self, ready):
@@ -92,6 +93,7 @@ class Case:
         verify = subprocess.run([self.program, "wal", "verify", self.folder.state], check=True,
                                 capture_output=True, text=True).stdout
         end = int(re.search(r"positions \d+ to (\d+)", verify).group(1))
+        self.kinds = re.findall(r"^\d+ (\w+): ", dump, re.M)
         return [int(m.group(1)) for m in re.finditer(r"^(\d+) \w+: ", dump, re.M)], end
 
     def place(self, lsn):
@@ -183,7 +185,33 @@ def torn_record(case):
     case.finish(*(["they are cut"] if kept >= ENTRY_HEADER_BYTES else []))
 
 
-CASES = (newest_snapshot, both_snapshots, log_middle, torn_group, torn_record)
+def lone_payload(case):
+    """Input is in the log, the record of its epoch is not; then another crash."""
+    for _ in range(TRIES_MAX):
+        case.crash(lambda folder: folder.newest_snapshots() != [])
+        records, end = case.records()
+        n = len(records) - 1
+        while n > 0 and case.kinds[n] != "epoch":
+            n -= 1
+        segment, offset = case.place(records[n])
+        last_segment, last = case.place(end)
+        if n > 0 and case.kinds[n - 1] == "payload" and segment == last_segment:
+            break
+    else:
+        raise Failure("no log ended in the right way")
+    case.put(segment, offset, bytes(last - offset))
+    case.changed = []
+    # No snapshot is made; what is out by then, more than what was, came with epochs behind it.
+    total = sum(len(text) for text in case.job.expected.values())
+    enough = case.folder.written() + total // 10
+    life = case.folder.begin(dict(lives.PLAIN_LIFE, log_payload="true", epoch_bytes="1MiB"))
+    lives.wait_until(life, 60, lambda: case.folder.written() >= enough)
+    killed = life.kill()
+    case.folder.note(life, "killed" if killed else "ended")
+    case.finish()
+
+
+CASES = (newest_snapshot, both_snapshots, log_middle, torn_group, torn_record, lone_payload)
 
 
 def run(program, job, folder, draw, times):

@@ -125,6 +125,7 @@ class Folder:
         os.makedirs(self.out)
 
     def begin(self, life, feed_seed=0):
+        """life: its settings."""
         config = os.path.join(self.path, f"{self.job.name}.yaml")
         with open(config, "w") as out:
             out.write(f"""pipeline: {self.job.name}
@@ -137,6 +138,7 @@ shards: 16
 """)
             out.write(self.job.yaml(self.out, life))
         self.lives += 1
+        self.history.append(f"--- life {self.lives} with {life}")
         return Life(self.program, config, self.job, feed_seed)
 
     def note(self, life, how):
