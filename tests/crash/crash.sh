@@ -5,4 +5,4 @@ set -u
 if ldd ./tidemark | grep -Eq 'lib(asan|tsan|ubsan)'; then
   export KILLS="${KILLS:-10}" RECORDS="${RECORDS:-100000}" DAMAGES="${DAMAGES:-1}"
 fi
-exec python3 "${srcdir:-.}/tests/crash/crash.py" ./tidemark "crash-$$.tmp"
+exec python3 -B "${srcdir:-.}/tests/crash/crash.py" ./tidemark "crash-$$.tmp"
