@@ -193,7 +193,7 @@ static int find_all(struct file_source *source, struct found_list *list, struct 
     }
   }
   /* One file is read once, by however many patterns and names it was found. */
-  qsort(list->items, list->n, sizeof *list->items, by_path);
+  if (list->n > 1) qsort(list->items, list->n, sizeof *list->items, by_path);
   size_t different = 0;
   for (size_t i = 0; i < list->n; i++) {
     if (different > 0 && strcmp(list->items[different - 1].path, list->items[i].path) == 0)
@@ -204,7 +204,7 @@ static int find_all(struct file_source *source, struct found_list *list, struct 
   list->n = different;
   list->by_inode = mem_alloc((list->n + 1) * sizeof *list->by_inode);
   for (size_t i = 0; i < list->n; i++) list->by_inode[i] = &list->items[i];
-  qsort(list->by_inode, list->n, sizeof *list->by_inode, by_inode);
+  if (list->n > 1) qsort(list->by_inode, list->n, sizeof *list->by_inode, by_inode);
   size_t kept = 0;
   for (size_t i = 0; i < list->n; i++) {
     struct found *found = list->by_inode[i];
@@ -278,7 +278,8 @@ static int find_known(struct file_source *source, struct found_list *list, uint3
 
   struct found *match = match_inode(source, list, &noted);
   struct found key = {.path = part->path}, alone = {0};
-  struct found *named = bsearch(&key, list->items, list->n, sizeof key, by_path);
+  struct found *named =
+      list->n == 0 ? NULL : bsearch(&key, list->items, list->n, sizeof key, by_path);
   int result = 0;
   if (match == NULL && named == NULL) {
     /* Perhaps the patterns have changed and it is still where it was. */
