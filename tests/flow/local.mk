@@ -33,6 +33,12 @@ TESTS += \
 	tests/flow/111-long-lines/pipeline.yaml \
 	tests/flow/112-numbers/pipeline.yaml \
 	tests/flow/200-billing/test.py \
+	tests/flow/300-full-disk/test.py \
+	tests/flow/301-unwritable-output/test.py \
+	tests/flow/302-read-only-state/test.py \
+	tests/flow/303-state-folder/test.py \
+	tests/flow/304-changed-input/test.py \
+	tests/flow/400-signals/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
