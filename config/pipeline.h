@@ -64,7 +64,7 @@ struct pipeline_settings {
   int64_t log_sync_interval_us;   /* log.sync_interval, 5ms */
   uint64_t log_segment_bytes;     /* log.segment, 16MiB */
   int64_t checkpoint_interval_us; /* checkpoint.interval, 10s */
-  uint64_t epoch_bytes;           /* epoch.bytes, 4MiB */
+  uint64_t epoch_bytes;           /* epoch.bytes, 1MiB */
   int64_t epoch_records;          /* epoch.records, 0: no bound */
   int64_t epoch_age_us;           /* epoch.age, 50ms: input is held back no longer than that */
   int64_t workers;                /* 0: cores */

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,10 +43,13 @@ static void ignore_handled_signals(void) {
   }
 }
 
+#define FROZEN_NICE 10
+
 static _Noreturn void run_copy(pid_t original, int fd, const sigset_t *signals,
                                int (*fn)(void *arg, struct err *err), void *arg) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != original) _exit(1); /* it died before the call above */
+  if (getppid() != original) _exit(1);       /* it died before the call above */
+  setpriority(PRIO_PROCESS, 0, FROZEN_NICE); /* the original has the first claim to the cores */
   ignore_handled_signals();
   pthread_sigmask(SIG_SETMASK, signals, NULL);
   struct answer answer = {0};
