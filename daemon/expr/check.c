@@ -5,8 +5,8 @@
  * part may never be needed (behind `then`, `and`, ...): then rows that need it fail. */
 #include "daemon/expr/check.h"
 
-#include "daemon/expr/eval.h"
 #include "daemon/base/nearest.h"
+#include "daemon/expr/eval.h"
 #include "daemon/io/disk.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* check_call: a call against the table of functions (func.h). */
 #include "daemon/expr/check.h"
 
-#include "daemon/expr/lex.h"
 #include "daemon/base/nearest.h"
+#include "daemon/expr/lex.h"
 
 #include <stdlib.h>
 #include <string.h>

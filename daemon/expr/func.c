@@ -3,8 +3,8 @@
 
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
-#include "daemon/expr/func_call.h"
 #include "daemon/base/nearest.h"
+#include "daemon/expr/func_call.h"
 #include "daemon/record/number.h"
 
 static const struct func *const tables[] = {

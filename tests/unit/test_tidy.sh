@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tree promises about itself: includes follow the arrows of daemon/README.md, nothing outside daemon/io
-# asks a clock, a file, a thread or chance.
+# asks a clock, a file, a thread or chance, and the code is formatted (made tables apart).
 set -u
 top=${srcdir:-.}
 cd "$top" || exit 99
@@ -44,5 +44,11 @@ done)
 outside=$(grep -rnE '\<(clock_gettime|gettimeofday|getrandom|pthread_create|fopen|fork|socket) *\(' \
   daemon config sources transforms sinks --include='*.c' --include='*.cc' | grep -v '^daemon/io/')
 [ -n "$outside" ] && complain "only daemon/io/ may do this: $outside"
+
+if command -v clang-format >/dev/null 2>&1; then
+  unformatted=$(find daemon config sources transforms sinks tests -name '*.[ch]' ! -name case_table.h -print0 |
+    xargs -0 clang-format --dry-run 2>&1 | grep 'warning:' | cut -d: -f1 | sort -u)
+  [ -n "$unformatted" ] && complain "clang-format would change these:" "$unformatted"
+fi
 
 exit $bad
