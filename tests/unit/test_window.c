@@ -11,6 +11,7 @@
 #include "tests/contract/transform_harness.h"
 #include "transforms/transforms.h"
 
+/* clang-format off: it would break the expected texts, which are joined of pieces, apart. */
 #define AT "1970-01-01T00:"
 #define WINDOW(start, end) "{\"window_start\":\"" AT start "Z\",\"window_end\":\"" AT end "Z\","
 
@@ -163,46 +164,40 @@ static void lateness_corrects(void **state) {
                "{\"t\":20,\"k\":9}\n" /* W 20: end + 10 */
                "{\"t\":6,\"k\":1}\n"
                "end\n",
-      .expected = "== \n" WINDOW(
-          "00:00",
-          "00:10") "\"who\":1,\"n\":1,\"_revision\":0,\"_"
-                   "final\":true}\n" WINDOW(
-                       "00:00",
-                       "00:10") "\"who\":2,\"n\":1,\"_revision\":0,"
-                                "\"_final\":true}\n" WINDOW(
-                                    "00:00",
-                                    "00:10") "\"who\":1,\"n\":2,\"_revision\":1,\"_final\":true}"
-                                             "\n" WINDOW("00:00",
-                                                         "00:10") "\"who\":3,\"n\":1,\"_"
-                                                                  "revision\":0,\"_final\":true}"
-                                                                  "\n" WINDOW(
-                                                                      "00:00",
-                                                                      "00:10") "\"who\":"
-                                                                               "1,\"n\":"
-                                                                               "3,\"_"
-                                                                               "revision"
-                                                                               "\":2,\"_"
-                                                                               "final\":"
-                                                                               "true}"
-                                                                               "\n" WINDOW(
-                                                                                   "00:"
-                                                                                   "10",
-                                                                                   "00:"
-                                                                                   "20") "\"who\":"
+      .expected = "== \n" WINDOW("00:00",
+                                 "00:10") "\"who\":1,\"n\":1,\"_revision\":0,\"_"
+                                          "final\":true}\n" WINDOW(
+                                              "00:00",
+                                              "00:10") "\"who\":2,\"n\":1,\"_revision\":0,"
+                                                       "\"_final\":true}\n" WINDOW("00:00", "00:10") "\"who\":1,\"n\":2,\"_revision\":1,\"_final\":true}\n" WINDOW(
+                                                           "00:00",
+                                                           "00:10") "\"who\":3,\"n\":1,\"_"
+                                                                    "revision\":0,\"_final\":true}"
+                                                                    "\n" WINDOW("00:00",
+                                                                                "00:10") "\"who\":"
                                                                                          "1,\"n\":"
-                                                                                         "1,\"_"
+                                                                                         "3,\"_"
                                                                                          "revision"
-                                                                                         "\":0,\"_"
+                                                                                         "\":2,\"_"
                                                                                          "final\":"
                                                                                          "true}"
-                                                                                         "\n" WINDOW("00:10", "00:20") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n" WINDOW(
+                                                                                         "\n" WINDOW(
                                                                                              "00:"
-                                                                                             "20",
+                                                                                             "10",
                                                                                              "00:"
-                                                                                             "30") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n"
-                                                                                                   "== late\n"
-                                                                                                   "{\"t\":6,\"k\":1,\"_late_by\":14000000}\n"
-                                                                                                   "late 1\n"});
+                                                                                             "20") "\"who\":"
+                                                                                                   "1,\"n\":"
+                                                                                                   "1,\"_"
+                                                                                                   "revision"
+                                                                                                   "\":0,\"_"
+                                                                                                   "final\":"
+                                                                                                   "true}"
+                                                                                                   "\n" WINDOW("00:10", "00:20") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n" WINDOW(
+                                                                                                       "00:20",
+                                                                                                       "00:30") "\"who\":9,\"n\":1,\"_revision\":0,\"_final\":true}\n"
+                                                                                                                "== late\n"
+                                                                                                                "{\"t\":6,\"k\":1,\"_late_by\":14000000}\n"
+                                                                                                                "late 1\n"});
 }
 
 static void late_ones_are_dropped_or_stop(void **state) {
