@@ -11,7 +11,8 @@
 #include "tests/contract/transform_harness.h"
 #include "transforms/transforms.h"
 
-/* clang-format off: it would break the expected texts, which are joined of pieces, apart. */
+/* It would break the expected texts, which are joined of pieces, apart. */
+/* clang-format off */
 #define AT "1970-01-01T00:"
 #define WINDOW(start, end) "{\"window_start\":\"" AT start "Z\",\"window_end\":\"" AT end "Z\","
 
