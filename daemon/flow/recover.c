@@ -11,6 +11,7 @@
  *     sink already holds is not sent again. */
 #include "daemon/flow/engine_internal.h"
 
+#include "daemon/base/crc32c.h"
 #include "daemon/base/mem.h"
 
 #include <inttypes.h>
@@ -101,23 +102,20 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
   return 0;
 }
 
-/* Step 6: the payloads in front of an epoch's record, in order, belong to its inputs that say so.
- * They are the last ones in front of it: a crash may have left payload whose epoch's record was not
- * written any more, and the next life goes on behind it. */
+/* Step 6: the payloads right in front of an epoch's record, in order, belong to its inputs that say
+ * so. In front of those may be payload of an epoch whose own record a power cut took. */
 static int epoch_replay(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn,
                         struct err *err) {
   struct slice *payloads = arena_zalloc(&recovery->arena, (epoch->n_inputs + 1) * sizeof *payloads);
   size_t at = recovery->payload.len;
-  for (size_t i = 0; i < epoch->n_inputs; i++) {
-    if (!(epoch->inputs[i].flags & LOG_INPUT_PAYLOAD)) continue;
-    if (epoch->inputs[i].bytes > at) return damaged(recovery, end_lsn, "epoch", err);
-    at -= (size_t)epoch->inputs[i].bytes;
-  }
-  for (size_t i = 0; i < epoch->n_inputs; i++) {
+  for (size_t i = epoch->n_inputs; i-- > 0;) {
     const struct log_input *input = &epoch->inputs[i];
     if (!(input->flags & LOG_INPUT_PAYLOAD)) continue;
+    if (input->bytes > at) return damaged(recovery, end_lsn, "epoch", err);
+    at -= (size_t)input->bytes;
     payloads[i] = (struct slice){recovery->payload.data + at, (size_t)input->bytes};
-    at += (size_t)input->bytes;
+    if (crc32c(0, payloads[i].data, payloads[i].len) != input->crc)
+      return damaged(recovery, end_lsn, "epoch", err);
   }
   int result = take_from_log(recovery->engine, epoch, payloads, &recovery->epoch, err);
   if (recovery->epoch != NULL) recovery->epoch->end_lsn = end_lsn;

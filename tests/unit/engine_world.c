@@ -1,0 +1,188 @@
+/* engine_world: see engine_world.h. */
+#include "engine_world.h"
+
+#include <stdio.h>
+
+#define TURNS_MAX 200000
+
+void world_put(struct disk *disk, const char *path, struct slice text) {
+  struct disk_file *file;
+  struct err err = {0};
+  if (disk_open(disk, path, DISK_READ | DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file, &err) != 0)
+    fail_msg("%s", err.text);
+  assert_int_equal(disk_write(file, text.data, text.len, 0, &err), 0);
+  assert_int_equal(disk_sync(file, &err), 0);
+  disk_close(file);
+}
+
+void world_get(struct disk *disk, const char *path, struct buf *text) {
+  struct disk_file *file;
+  struct err err = {0};
+  buf_init(text);
+  if (disk_open(disk, path, DISK_READ, &file, &err) != 0) return;
+  struct disk_stat stat;
+  size_t got;
+  assert_int_equal(disk_fstat(file, &stat, &err), 0);
+  buf_reserve(text, (size_t)stat.size_bytes + 1);
+  assert_int_equal(disk_read(file, text->data, (size_t)stat.size_bytes, 0, &got, &err), 0);
+  text->len = got;
+  disk_close(file);
+}
+
+void world_configure(struct world *world, const char *pipeline) {
+  world_put(world->disk, "/p.yaml", slice_of(pipeline));
+}
+
+void world_init(struct world *world, const char *pipeline) {
+  *world = (struct world){.disk = sim_disk_new(), .seed = 1, .wall_us = WORLD_START_US};
+  struct err err = {0};
+  assert_int_equal(disk_make_dirs(world->disk, "/in", &err), 0);
+  assert_int_equal(disk_make_dirs(world->disk, "/out", &err), 0);
+  world_configure(world, pipeline);
+  const char *const dirs[] = {"/", "/in", "/out"};
+  for (int i = 0; i < 3; i++) assert_int_equal(disk_sync_dir(world->disk, dirs[i], &err), 0);
+  buf_init(&world->input);
+}
+
+void world_fini(struct world *world) {
+  disk_free(world->disk);
+  buf_fini(&world->input);
+  free(world->said);
+}
+
+bool world_said(const struct world *world, const char *text) {
+  return world->said != NULL && strstr(world->said, text) != NULL;
+}
+
+static const char *no_env(void *arg, const char *name) {
+  (void)arg;
+  (void)name;
+  return NULL;
+}
+
+static void send(struct world *world, uint64_t bytes) {
+  uint64_t left = world->input.len - world->sent;
+  if (bytes > left) bytes = left;
+  sim_stdin(world->io.loop, world->input.data + world->sent, bytes,
+            world->input_ends && bytes == left);
+  world->sent += bytes;
+}
+
+static void produce(struct world *world, FILE *stream) {
+  fflush(stream);
+  const char *from = strstr(world->said, "reading the standard input from byte ");
+  if (from == NULL) return;
+  world->position = strtoull(strpbrk(from, "0123456789"), NULL, 10);
+  assert_true(world->position <= world->input.len);
+  world->sent = world->position;
+  if (world->piece_bytes == 0) send(world, world->input.len);
+}
+
+static int turns(struct world *world, uint64_t calls_before, struct err *err) {
+  struct engine *engine = world->engine;
+  for (world->turns = 0;; world->turns++) {
+    if (world->turn != NULL && !world->turn(world)) {
+      return err_set(err, ERR_OTHER, "switched off");
+    }
+    if (world->piece_bytes > 0) send(world, world->piece_bytes);
+    engine_turn(engine);
+    engine_figures(engine, &world->figures);
+    if (world->figures.queued_bytes > world->queued_bytes_most)
+      world->queued_bytes_most = world->figures.queued_bytes;
+    if (world->calls_max > 0 && sim_disk_calls(world->disk) - calls_before > world->calls_max)
+      return err_set(err, ERR_IO, "the machine is down");
+    if (engine_state(engine) == ENGINE_DONE) return 0;
+    if (engine_state(engine) == ENGINE_FAILED) {
+      *err = *engine_error(engine);
+      return -1;
+    }
+    if (world->turns > TURNS_MAX) fail_msg("the engine does not come to an end");
+    int64_t next_us = engine_next_turn_us(engine), now_us = clock_wall_us(world->io.clock);
+    int64_t wait_us = next_us == TIME_MAX_US ? 1000000 : next_us > now_us ? next_us - now_us : 0;
+    if (loop_wait(world->io.loop, wait_us, err) != 0) return -1;
+  }
+}
+
+int world_life(struct world *world, struct err *err) {
+  uint64_t calls_before = sim_disk_calls(world->disk);
+  free(world->said);
+  FILE *stream = open_memstream(&world->said, &world->said_len);
+  struct diag diag = {stream, DIAG_INFO};
+  assert_int_equal(io_sim_open(&world->io, world->seed++, world->wall_us, world->disk, err), 0);
+  struct config_source source = {.disk = world->disk, .env = no_env};
+  struct config *config = config_load("/p.yaml", registry_catalog(), &source);
+  struct graph *graph = NULL;
+  world->engine = NULL;
+  world->position = world->queued_bytes_most = 0;
+  int result = err_set(err, ERR_CONFIG, "the configuration is wrong");
+  if (config->n_pipelines == 1 && !config_errors_any(&config->errors)) {
+    graph = graph_compile(config->pipelines[0], &config->arena, &world->io, &config->errors);
+  }
+  for (size_t i = 0; i < config->errors.n; i++) {
+    fprintf(stream, "%s\n", config->errors.list[i].text);
+  }
+  if (graph != NULL) result = engine_open(&world->engine, graph, &world->io, &diag, err);
+  if (result == 0) {
+    produce(world, stream);
+    result = turns(world, calls_before, err);
+  }
+  engine_close(world->engine);
+  world->engine = NULL;
+  graph_free(graph);
+  config_free(config);
+  world->wall_us = clock_wall_us(world->io.clock) + 1000000;
+  io_sim_close(&world->io);
+  fclose(stream);
+  return result;
+}
+
+void world_live(struct world *world, const char *what) {
+  struct err err = {0};
+  if (world_life(world, &err) != 0) fail_msg("%s: %s\n%s", what, err.text, world->said);
+}
+
+void world_crash(struct world *world, enum sim_unsynced unsynced, uint64_t seed) {
+  sim_disk_set_faults(world->disk, (struct sim_disk_faults){0});
+  struct random random;
+  random_seed(&random, seed);
+  sim_disk_crash(world->disk, unsynced, &random);
+}
+
+void world_expect(struct world *world, const char *path, const char *wanted) {
+  struct buf have;
+  world_get(world->disk, path, &have);
+  if (!slice_is(buf_slice(&have), wanted))
+    fail_msg("%s is\n%.*s\nbut should be\n%s\nsaid:\n%s", path, (int)have.len, have.data, wanted,
+             world->said);
+  buf_fini(&have);
+}
+
+void world_same(struct world *have, struct world *wanted, const char *const *paths,
+                const char *what) {
+  for (; *paths != NULL; paths++) {
+    struct buf a, b;
+    world_get(have->disk, *paths, &a);
+    world_get(wanted->disk, *paths, &b);
+    if (b.len == 0) fail_msg("%s: %s has nothing to compare with", what, *paths);
+    if (!slice_equal(buf_slice(&a), buf_slice(&b)))
+      fail_msg("%s: %s has %zu bytes, %zu are right, or they differ", what, *paths, a.len, b.len);
+    buf_fini(&a);
+    buf_fini(&b);
+  }
+}
+
+void world_records(struct buf *text, int records, int first_id, uint64_t seed) {
+  struct random random;
+  random_seed(&random, seed);
+  for (int i = 0; i < records; i++) {
+    int64_t ms = WORLD_START_US / 1000 - 3600000 + i * 100 - (int64_t)random_below(&random, 1500);
+    if (random_below(&random, 40) == 0) ms -= 30000;
+    if (random_below(&random, 50) == 0) {
+      buf_put_text(text, "{\"broken\":\n");
+    } else {
+      buf_printf(text, "{\"id\":%d,\"t\":%lld,\"k\":\"k%d\",\"v\":%d}\n",
+                 first_id + i - (random_below(&random, 20) == 0), (long long)ms,
+                 (int)random_below(&random, 5), (int)random_below(&random, 100));
+    }
+  }
+}

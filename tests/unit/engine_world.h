@@ -1,0 +1,67 @@
+/* engine_world: a simulated machine on which an engine lives, dies and lives again.
+ *
+ * The disk outlives the engine; time goes on from life to life; standard input is what a producer
+ * sends that resumes where the source says at its start. */
+#ifndef TIDEMARK_TESTS_ENGINE_WORLD_H
+#define TIDEMARK_TESTS_ENGINE_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "daemon/base/mem.h"
+#include "daemon/flow/engine.h"
+#include "daemon/io/io_sim.h"
+#include "daemon/record/time.h"
+
+#define WORLD_START_US INT64_C(1767225600000000) /* 2026-01-01 */
+
+struct world {
+  struct disk *disk; /* with the folders /in and /out, and /p.yaml */
+  uint64_t seed;     /* of the next life; counts on */
+  int64_t wall_us;   /* the clock at which the next life begins; moves on */
+  struct buf input;  /* what the producer of standard input has to send */
+  bool input_ends;
+  uint64_t piece_bytes; /* sent before each turn; 0: all at once */
+  /* Before each turn; false: the machine is switched off. May be NULL. */
+  bool (*turn)(struct world *world);
+  void *arg;
+  uint64_t calls_max; /* of the disk in a life, then it is switched off; 0: no end */
+  /* Of the life that is, or the last. */
+  struct io io;
+  struct engine *engine;
+  uint64_t position, sent; /* where the producer resumed, and how far it is */
+  char *said;              /* diagnostics */
+  size_t said_len;
+  struct engine_figures figures;
+  uint64_t queued_bytes_most, turns;
+};
+
+void world_init(struct world *world, const char *pipeline);
+void world_fini(struct world *world);
+/* Replaces the configuration for lives to come. */
+void world_configure(struct world *world, const char *pipeline);
+/* 0: all was delivered; -1: it failed, or was switched off; err says why. */
+int world_life(struct world *world, struct err *err);
+/* A life that must come to its end. */
+void world_live(struct world *world, const char *what);
+/* What was not synced may be gone; the faults are over. */
+void world_crash(struct world *world, enum sim_unsynced unsynced, uint64_t seed);
+
+void world_put(struct disk *disk, const char *path, struct slice text);
+/* Empty when there is no such file. */
+void world_get(struct disk *disk, const char *path, struct buf *text);
+void world_expect(struct world *world, const char *path, const char *wanted);
+/* The outputs named (NULL-ended) are the same in both. */
+void world_same(struct world *have, struct world *wanted, const char *const *paths,
+                const char *what);
+bool world_said(const struct world *world, const char *text);
+/* Records in about the order of time, in `text`: {"id","t","k","v"} with disorder, repeats, late
+ * ones and broken lines, all drawn from the seed. */
+void world_records(struct buf *text, int records, int first_id, uint64_t seed);
+
+#endif
