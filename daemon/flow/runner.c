@@ -26,7 +26,8 @@ struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_
     run->heads = mem_zalloc(stage->n_ports * sizeof *run->heads);
     if (stage->kind == STAGE_SOURCE) {
       runner->sources[stage->kind_index] = run;
-      source_time_init(&run->time, stage->source_common);
+      source_time_init(&run->time, stage->source_common,
+                       stage->source->bounded(stage->component->instance));
       run->decoders = mem_zalloc(n_workers * sizeof(struct decoder *));
       struct codec_options options = {.strict = stage->source_common->json_strict,
                                       .line_max = stage->source_common->line_max_bytes};
@@ -139,24 +140,32 @@ void sink_batch_free(struct sink_batch *batch) {
   free(batch);
 }
 
+/* The lowest watermark beyond this one at which something becomes due. What waits for less than a
+ * source has reached waits for another source. */
+static int64_t next_watermark_us(const struct runner *runner, int64_t beyond_us) {
+  int64_t next = TIME_MAX_US;
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    if (stage->kind != STAGE_KEYED || stage->transform->next_watermark_us == NULL) continue;
+    int64_t at = stage->transform->next_watermark_us(stage->component->instance);
+    if (at > beyond_us && at < next) next = at;
+  }
+  return next;
+}
+
 /* When the clock alone makes something due: early results, processing time, idle sources. */
 int64_t runner_next_clock_us(const struct runner *runner) {
-  int64_t next = TIME_MAX_US, wanted = TIME_MAX_US;
+  int64_t next = TIME_MAX_US;
   for (size_t i = 0; i < runner->graph->n_stages; i++) {
     const struct stage *stage = runner->graph->stages[i];
     if (stage->kind != STAGE_KEYED) continue;
-    const void *instance = stage->component->instance;
-    if (stage->transform->next_clock_us != NULL) {
-      int64_t at = stage->transform->next_clock_us(instance);
-      if (at < next) next = at;
-    }
-    if (stage->transform->next_watermark_us != NULL) {
-      int64_t at = stage->transform->next_watermark_us(instance);
-      if (at < wanted) wanted = at;
-    }
+    if (stage->transform->next_clock_us == NULL) continue;
+    int64_t at = stage->transform->next_clock_us(stage->component->instance);
+    if (at < next) next = at;
   }
   for (size_t s = 0; s < runner->graph->n_kind[STAGE_SOURCE]; s++) {
-    int64_t at = source_time_next_clock_us(&runner->sources[s]->time, wanted);
+    const struct source_time *time = &runner->sources[s]->time;
+    int64_t at = source_time_next_clock_us(time, next_watermark_us(runner, time->watermark_us));
     if (at < next) next = at;
   }
   return next;

@@ -8,8 +8,9 @@
 
 #define IDLE_TIMEOUT_OF_SEVERAL_US (30 * TIME_SECOND_US)
 
-void source_time_init(struct source_time *time, const struct source_common *common) {
+void source_time_init(struct source_time *time, const struct source_common *common, bool bounded) {
   *time = (struct source_time){.common = common,
+                               .bounded = bounded,
                                .watermark_us = TIME_MIN_US,
                                .idle_since_us = TIME_MIN_US,
                                .idle_from_us = TIME_MIN_US};
@@ -22,9 +23,12 @@ void source_time_fini(struct source_time *time) {
   *time = (struct source_time){0};
 }
 
-/* Default: off for one partition, 30 s for several (SEMANTICS 1). 0 or less: off. */
+/* Default: off for one partition, 30 s for several (SEMANTICS 1). 0 or less: off. What a bounded
+ * source has not given yet is there and waits for us: a full disk, a slow sink or an hour in which
+ * the machine was down does not make it idle. */
 static int64_t idle_timeout_us(const struct source_time *time) {
   if (time->common->idle_timeout_us >= 0) return time->common->idle_timeout_us;
+  if (time->bounded) return 0;
   size_t known = 0;
   for (size_t i = 0; i < time->n_partitions; i++) known += time->partitions[i].known;
   return known > 1 ? IDLE_TIMEOUT_OF_SEVERAL_US : 0;
@@ -70,12 +74,13 @@ void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clo
   for (size_t i = 0; i < time->n_partitions; i++) {
     struct partition_time *partition = &time->partitions[i];
     if (!partition->known || partition->ended) continue;
-    if (!partition->idle && clock_us - partition->active_us >= timeout) {
+    if (clock_us - partition->active_us >= timeout) {
+      changed |= !partition->idle;
       partition->idle = true;
-      changed = true;
+      partition->behind = false;
     }
-    /* One that has records again but has not caught up does not count, yet is not idle either. */
-    if (partition->idle && clock_us - partition->active_us >= timeout)
+    /* One that is behind does not count, yet is not idle either. */
+    if (partition->idle && !partition->behind)
       idle++;
     else
       waiting++;
@@ -105,11 +110,16 @@ void source_time_add_partition(struct source_time *time, uint32_t partition, int
   added->active_us = clock_us;
 }
 
-/* The partition has a record again: it is active, and counts when it has caught up. */
-static void returned(struct source_time *time, struct partition_time *partition, int64_t clock_us) {
+/* The partition has a record again: it is active, and counts when it has caught up; with the others
+ * still idle, it may be the one that the watermark follows from here on. */
+static void returned(struct source_time *time, struct partition_time *partition, uint64_t ord,
+                     int64_t clock_us) {
   partition->active_us = clock_us;
   time->idle_since_us = TIME_MIN_US;
-  if (partition->idle && partition->watermark_us >= time->watermark_us) partition->idle = false;
+  if (!partition->idle) return;
+  partition->behind = partition->watermark_us < time->watermark_us;
+  partition->idle = partition->behind;
+  if (!partition->idle) recompute(time, ord);
 }
 
 static void partition_advance(struct source_time *time, struct partition_time *partition,
@@ -117,7 +127,7 @@ static void partition_advance(struct source_time *time, struct partition_time *p
   if (watermark_us <= partition->watermark_us) return;
   bool was_least = partition->watermark_us <= time->watermark_us;
   partition->watermark_us = watermark_us;
-  returned(time, partition, clock_us);
+  returned(time, partition, ord, clock_us);
   if (was_least && counts(partition)) recompute(time, ord);
 }
 
@@ -125,7 +135,7 @@ void source_time_rows(struct source_time *time, uint32_t partition_number, const
                       int64_t clock_us) {
   if (view->n == 0) return;
   struct partition_time *partition = &time->partitions[partition_number];
-  returned(time, partition, clock_us);
+  returned(time, partition, batch_ord(view->batch, view_row(view, 0)), clock_us);
   if (time->common->watermark_when.node != NULL) return;
   int64_t lateness = time->common->max_lateness_us;
   const int64_t *time_us = view->batch->time_us;
@@ -167,13 +177,13 @@ int64_t source_time_next_clock_us(const struct source_time *time, int64_t wanted
   int64_t next = TIME_MAX_US;
   for (size_t i = 0; i < time->n_partitions; i++) {
     const struct partition_time *partition = &time->partitions[i];
-    if (!counts(partition)) continue;
+    if (!partition->known || partition->ended || (partition->idle && !partition->behind)) continue;
     if (partition->active_us + timeout < next) next = partition->active_us + timeout;
   }
   return next;
 }
 
-enum { SAVED_KNOWN = 1, SAVED_IDLE = 2, SAVED_ENDED = 4 };
+enum { SAVED_KNOWN = 1, SAVED_IDLE = 2, SAVED_ENDED = 4, SAVED_BEHIND = 8 };
 
 void source_time_save(const struct source_time *time, struct buf *out) {
   field_put_u32(out, time->ended);
@@ -184,7 +194,8 @@ void source_time_save(const struct source_time *time, struct buf *out) {
   for (size_t i = 0; i < time->n_partitions; i++) {
     const struct partition_time *partition = &time->partitions[i];
     field_put_u32(out, (partition->known ? SAVED_KNOWN : 0u) | (partition->idle ? SAVED_IDLE : 0u) |
-                           (partition->ended ? SAVED_ENDED : 0u));
+                           (partition->ended ? SAVED_ENDED : 0u) |
+                           (partition->behind ? SAVED_BEHIND : 0u));
     field_put_i64(out, partition->watermark_us);
     field_put_i64(out, partition->active_us);
   }
@@ -210,6 +221,7 @@ int source_time_load(struct source_time *time, struct slice body, size_t *at) {
     partition.known = flags & SAVED_KNOWN;
     partition.idle = flags & SAVED_IDLE;
     partition.ended = flags & SAVED_ENDED;
+    partition.behind = flags & SAVED_BEHIND;
     array_grow((void **)&time->partitions, &time->cap_partitions, time->n_partitions,
                sizeof *time->partitions);
     time->partitions[time->n_partitions++] = partition;

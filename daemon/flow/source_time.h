@@ -8,11 +8,14 @@
 struct partition_time {
   int64_t watermark_us; /* TIME_MIN_US: no record yet */
   int64_t active_us;    /* clock of the last epoch with a record */
-  bool known, idle, ended;
+  bool known, ended;
+  bool idle;   /* it does not hold the watermark back */
+  bool behind; /* idle, but its records come again: it has yet to catch up with the source */
 };
 
 struct source_time {
   const struct source_common *common;
+  bool bounded;
   struct partition_time *partitions;
   size_t n_partitions, cap_partitions;
   bool ended;
@@ -22,7 +25,7 @@ struct source_time {
   struct watermark_track track; /* of the epoch being run */
 };
 
-void source_time_init(struct source_time *time, const struct source_common *common);
+void source_time_init(struct source_time *time, const struct source_common *common, bool bounded);
 void source_time_fini(struct source_time *time);
 
 /* An epoch begins: partitions go idle by the clock, and an idle source's watermark goes on. */
