@@ -37,6 +37,7 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
+import threading
 import time
 
 LIMIT_S = 120  # of one run of the program
@@ -201,12 +202,13 @@ class Case:
     def run(self, config=None, **options):
         return self.command("run", config or self.pipeline, **options)
 
-    def run_stdin(self, data, resume, **options):
+    def run_stdin(self, data, resume, kill_after=None, **options):
         """Gives the standard input as a producer that asks where to go on."""
         if not resume:
-            return self.run(stdin=data, **options)
-        process = self.start("run", self.pipeline, stdin=subprocess.PIPE,
-                             **{name: value for name, value in options.items() if name != "kill_after"})
+            return self.run(stdin=data, kill_after=kill_after, **options)
+        process = self.start("run", self.pipeline, stdin=subprocess.PIPE, **options)
+        killer = threading.Timer(kill_after or LIMIT_S, process.kill)
+        killer.start()
         said = []
         for line in process.stderr:
             said.append(line)
@@ -220,6 +222,7 @@ class Case:
             if b"came to its end in an earlier run" in line:
                 break
         out, err = process.communicate(timeout=LIMIT_S)
+        killer.cancel()
         return Result(process.returncode, out, (b"".join(said) + err).decode("utf-8", "backslashreplace"), 0)
 
     def output(self):
@@ -373,7 +376,7 @@ def run_case(case):
     printed, said = b"", ""
     for i in range(KILLS):
         delay = case.random.uniform(0, first.seconds)
-        killed = case.run(stdin=stdin, kill_after=delay, WORKERS=2, EPOCH_RECORDS=7, CHECKPOINT="10ms")
+        killed = case.run_stdin(stdin, data is not None, kill_after=delay, WORKERS=2, EPOCH_RECORDS=7, CHECKPOINT="10ms")
         printed += killed.stdout
         said += "--- run %d, %.3f s\n%s" % (i + 1, delay, killed.stderr)
         if killed.status != -signal.SIGKILL:
