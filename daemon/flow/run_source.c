@@ -74,6 +74,12 @@ static void time_error(const struct source_common *common, struct batch *batch, 
   buf_fini(&text);
 }
 
+/* The latest time that a record may have, or say. */
+static int64_t latest_of(const struct source_common *common, int64_t clock_us) {
+  if (clock_us > TIME_MAX_US - common->max_future_us) return TIME_MAX_US;
+  return clock_us + common->max_future_us;
+}
+
 /* Event times of the view's rows; those without a good one, and those too far ahead of the clock,
  * are errors. */
 static void times_set(const struct stage *stage, const struct expr_run *run, struct view *view,
@@ -96,9 +102,7 @@ static void times_set(const struct stage *stage, const struct expr_run *run, str
     row_errors_sort(errors);
     *view = view_without(*view, errors);
   }
-  int64_t latest = run->clock_us <= TIME_MAX_US - common->max_future_us
-                       ? run->clock_us + common->max_future_us
-                       : TIME_MAX_US;
+  int64_t latest = latest_of(common, run->clock_us);
   for (uint32_t i = 0; i < view->n; i++) {
     uint32_t row = view_row(view, i);
     if (time_of_value(common, &values[row], &batch->time_us[row]) != 0) {
@@ -119,6 +123,7 @@ static void punctuations_find(const struct stage *stage, const struct expr_run *
                               struct source_task *task) {
   if (stage->watermark_when == NULL) return;
   struct batch *batch = task->view.batch;
+  int64_t latest = latest_of(stage->source_common, run->clock_us);
   struct view when = expr_select(stage->watermark_when, run, &task->view, &task->errors);
   struct value *values = arena_alloc(&batch->arena, (batch->n_rows + 1) * sizeof *values);
   expr_eval(stage->watermark_value, run, &when, values, &task->errors);
@@ -130,6 +135,11 @@ static void punctuations_find(const struct stage *stage, const struct expr_run *
     int64_t watermark_us;
     if (time_of_value(stage->source_common, &values[row], &watermark_us) != 0) {
       row_errors_add(&task->errors, row, "time.punctuation", "watermark.value is not a time");
+      continue;
+    }
+    if (watermark_us > latest) {
+      row_errors_add(&task->errors, row, "time.future",
+                     "watermark.value is further ahead of the clock than max_future allows");
       continue;
     }
     task->punctuations[task->n_punctuations++] = (struct punctuation){row, watermark_us};

@@ -75,7 +75,7 @@ static void produce(struct world *world, FILE *stream) {
   world->position = strtoull(strpbrk(from, "0123456789"), NULL, 10);
   assert_true(world->position <= world->input.len);
   world->sent = world->position;
-  if (world->piece_bytes == 0) send(world, world->input.len);
+  if (world->piece_bytes == 0 && !world->scripted) send(world, world->input.len);
 }
 
 static int turns(struct world *world, uint64_t calls_before, struct err *err) {

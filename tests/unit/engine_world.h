@@ -27,6 +27,7 @@ struct world {
   struct buf input;  /* what the producer of standard input has to send */
   bool input_ends;
   uint64_t piece_bytes; /* sent before each turn; 0: all at once */
+  bool scripted;        /* turn() sends, by sim_stdin() and `sent` */
   /* Before each turn; false: the machine is switched off. May be NULL. */
   bool (*turn)(struct world *world);
   void *arg;
