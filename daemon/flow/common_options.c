@@ -24,8 +24,9 @@ static const struct option watermark_options[] = {
     {.name = "idle_timeout",
      .type = OPTION_DURATION,
      .offset = offsetof(struct source_common, idle_timeout_us),
-     .text = "after so long without a record a partition no longer holds the watermark back "
-             "(default: off for one partition, 30s for several)"},
+     .text =
+         "after so long without a record a partition no longer holds the watermark back "
+         "(default: 30s for several partitions; off for one, and for a source that has an end)"},
     {.name = "when_idle",
      .type = OPTION_ENUM,
      .offset = offsetof(struct source_common, when_idle),
