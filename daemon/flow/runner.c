@@ -232,8 +232,11 @@ static void runner_put(const struct runner *runner, struct buf *out) {
     for (size_t i = 0; i < run->n_partition_names; i++)
       field_put_bytes(out, run->partition_names[i]);
   }
+  field_put_u64(out, runner->graph->n_stages);
   for (size_t i = 0; i < runner->graph->n_stages; i++) {
     const struct stage_run *run = &runner->runs[i];
+    field_put_u32(out, (uint32_t)run->stage->kind);
+    field_put_bytes(out, slice_of(run->stage->name));
     field_put_u64(out, run->arrivals);
     field_put_i64(out, watermark_end(&run->own_track));
     field_put_u64(out, run->figures.records_in);
@@ -275,6 +278,38 @@ static int figures_get(struct slice body, size_t *at, struct stage_run *run) {
   return 0;
 }
 
+static struct stage_run *run_find(struct runner *runner, uint32_t kind, struct slice name) {
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    const struct stage *stage = runner->graph->stages[i];
+    if ((uint32_t)stage->kind == kind && slice_is(name, stage->name)) return &runner->runs[i];
+  }
+  return NULL;
+}
+
+/* A stage that the snapshot does not know, or that is there no more, is a sink's, or one that was
+ * added for a sink, or has no state; each keyed one must be in both. */
+static int stages_get(struct runner *runner, struct slice body, size_t *at) {
+  uint64_t n = 0, n_keyed = 0;
+  if (field_get_u64(body, at, &n) != 0) return -1;
+  for (uint64_t i = 0; i < n; i++) {
+    uint32_t kind = 0;
+    struct slice name;
+    struct stage_run gone = {0};
+    if (field_get_u32(body, at, &kind) != 0 || field_get_bytes(body, at, &name) != 0) return -1;
+    struct stage_run *run = run_find(runner, kind, name);
+    if (kind == STAGE_KEYED) {
+      if (run == NULL) return -1;
+      n_keyed++;
+    }
+    if (run == NULL) run = &gone;
+    if (field_get_u64(body, at, &run->arrivals) != 0 ||
+        field_get_i64(body, at, &run->own_track.start_us) != 0 || figures_get(body, at, run) != 0) {
+      return -1;
+    }
+  }
+  return n_keyed == runner->graph->n_kind[STAGE_KEYED] ? 0 : -1;
+}
+
 static int runner_get(struct runner *runner, struct slice body) {
   size_t at = 0;
   uint32_t n_shards = 0;
@@ -301,15 +336,7 @@ static int runner_get(struct runner *runner, struct slice body) {
           name.len > 0 ? (struct slice){mem_strndup(name.data, name.len), name.len} : slice_of("");
     }
   }
-  for (size_t i = 0; i < runner->graph->n_stages; i++) {
-    struct stage_run *run = &runner->runs[i];
-    if (field_get_u64(body, &at, &run->arrivals) != 0 ||
-        field_get_i64(body, &at, &run->own_track.start_us) != 0 ||
-        figures_get(body, &at, run) != 0) {
-      return -1;
-    }
-  }
-  return at == body.len ? 0 : -1;
+  return stages_get(runner, body, &at) == 0 && at == body.len ? 0 : -1;
 }
 
 int runner_load(struct runner *runner, const struct snapshot_section *section_read, bool *known,
