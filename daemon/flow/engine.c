@@ -91,6 +91,7 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
     source->partitions[chunk->partition].seen.position = chunk->to;
     if (payload_logged(source) && !at_most_once) {
       input->flags |= LOG_INPUT_PAYLOAD;
+      engine->payload_epoch = epoch->number;
       payload_append(engine, chunk);
     }
   }
@@ -122,23 +123,23 @@ static void number_append(struct engine *engine, uint16_t kind, uint64_t number)
 
 /* All that was taken from this epoch on can be taken again: then the log says that it was taken
  * back, and the positions are where they were. Payload can't: it stays, and the next start, with a
- * changed configuration, runs it again. */
-static void epochs_abandon(struct engine *engine, size_t from) {
-  for (size_t i = from; i < engine->n_epochs; i++) {
-    const struct epoch *epoch = engine->epochs[i];
-    if (epoch->replayed) return;
-    for (size_t k = 0; k < epoch->n_chunks; k++) {
-      if (payload_logged(&engine->sources[epoch->chunks[k].source])) return;
-    }
+ * changed configuration, runs it again. So does what a sink got before the configuration said stop.
+ */
+static void epochs_abandon(struct engine *engine, uint64_t from) {
+  if (engine->payload_epoch >= from) return;
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    const struct engine_sink *sink = &engine->sinks[i];
+    if (sink->held_epoch >= from || sink->committed_epoch >= from) return;
   }
-  number_append(engine, LOG_ABANDON, engine->epochs[from]->number);
+  number_append(engine, LOG_ABANDON, from);
 }
 
 static void stop_begin(struct engine *engine, struct epoch *epoch) {
   engine->stopping = true;
   engine->error = epoch->stop;
   engine->state = ENGINE_DRAINING;
-  epochs_abandon(engine, 0);
+  engine_recover_end(engine); /* what the log has behind it stays there, or is taken back too */
+  epochs_abandon(engine, epoch->number);
 }
 
 /* Outputs leave once the log is synced up to their epoch, in order. */
@@ -214,10 +215,16 @@ static void replay(struct engine *engine) {
   }
 }
 
+static bool may_take(struct engine *engine) {
+  return may_start(engine) && wal_stall(engine->wal) == NULL &&
+         wal_pending_bytes(engine->wal) < WAL_PENDING_BYTES_MAX;
+}
+
 static void take(struct engine *engine) {
   bool rest = engine->state == ENGINE_DRAINING && engine->recovery == NULL && !engine->stopping;
-  while ((rest || engine->state == ENGINE_RUNNING) && may_start(engine) &&
-         wal_stall(engine->wal) == NULL && wal_pending_bytes(engine->wal) < WAL_PENDING_BYTES_MAX) {
+  while (rest || engine->state == ENGINE_RUNNING) {
+    engine->held_up = !may_take(engine);
+    if (engine->held_up) return;
     struct epoch *epoch = rest ? engine_take_rest(engine) : engine_take(engine);
     if (epoch == NULL) return;
     engine_append_epoch(engine, epoch);
@@ -310,7 +317,10 @@ int64_t engine_next_turn_us(const struct engine *engine) {
   int64_t checkpoint_us =
       now_us + (engine->next_checkpoint_us > mono_us ? engine->next_checkpoint_us - mono_us : 0);
   if (checkpoint_us < next) next = checkpoint_us;
-  if (engine->state == ENGINE_RUNNING && engine->next_clock_us < next) next = engine->next_clock_us;
+  /* What holds us up ends with a turn, and so does the epoch that is being run. */
+  bool takes =
+      engine->state == ENGINE_RUNNING && !engine->held_up && engine->n_epochs == engine->n_run;
+  if (takes && engine->next_clock_us < next) next = engine->next_clock_us;
   return next;
 }
 

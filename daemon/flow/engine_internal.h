@@ -92,11 +92,12 @@ struct engine {
   size_t n_epochs, cap_epochs;
   size_t n_run; /* of them, run already */
   uint64_t last_epoch, released_epoch;
-  uint64_t last_lsn;     /* of the end of last_epoch's record */
-  int64_t clock_us;      /* of the newest epoch; never goes back */
-  int64_t next_clock_us; /* the clock makes something due */
-  int64_t open_since_us; /* the epoch that could be made: since when something waits for it */
-  uint64_t queued_bytes; /* outputs not yet answered for */
+  uint64_t last_lsn;      /* of the end of last_epoch's record */
+  uint64_t payload_epoch; /* the newest one whose payload is in the log behind the snapshot */
+  int64_t clock_us;       /* of the newest epoch; never goes back */
+  int64_t next_clock_us;  /* the clock makes something due */
+  int64_t open_since_us;  /* the epoch that could be made: since when something waits for it */
+  uint64_t queued_bytes;  /* outputs not yet answered for */
   uint64_t epoch_bytes_max;
   uint32_t next_source;
   struct epoch *open_epoch; /* being gathered, or NULL */
@@ -117,7 +118,8 @@ struct engine {
 
   uint64_t records, bytes, replayed_epochs;
   int64_t snapshot_pause_us_max;
-  bool stall_said, memory_said;
+  bool stall_said;
+  bool held_up; /* the last turn could take nothing, whatever was due */
 };
 
 /* engine.c */

@@ -202,6 +202,7 @@ static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
   struct err err;
   struct snapshot_known oldest = engine->kept[1];
   bool full = engine->n_kept == 2;
+  engine->snapshot_failed = false;
   engine->kept[1] = engine->kept[0];
   engine->kept[0] = (struct snapshot_known){snapshot->epoch, snapshot->lsn};
   if (!full) engine->n_kept++;

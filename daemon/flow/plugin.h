@@ -26,7 +26,8 @@
 struct compile;
 
 /* wanted: the static type it must be able to have (VALUE_ANY: any); a mismatch known at compile
- * time is an error. schema NULL: constants only. -1 after adding an error. */
+ * time is an error. schema NULL: constants only. -1 after adding an error. What comes is freed with
+ * the graph, never by the plugin. */
 int compile_expr(struct compile *compile, const struct expr_text *text, struct schema *schema,
                  enum expr_place place, enum value_type wanted, struct expr **expr);
 void compile_error(struct compile *compile, struct place place, const char *format, ...)

@@ -86,6 +86,7 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
     struct engine_source *source = &engine->sources[input->source];
     if (input->partition >= source->n_partitions) return -1;
     source->partitions[input->partition].seen.position = input->to;
+    if (input->flags & LOG_INPUT_PAYLOAD) engine->payload_epoch = epoch->number;
   }
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];

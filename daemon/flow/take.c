@@ -289,7 +289,11 @@ struct epoch *engine_take(struct engine *engine) {
     engine_fail(engine, &err);
     return NULL;
   }
-  if (epoch_empty(epoch) && !clock_due) return NULL;
+  if (epoch_empty(epoch) && !clock_due) { /* it would stand in the way of an end */
+    epoch_free(epoch);
+    engine->open_epoch = NULL;
+    return NULL;
+  }
   bool idle = engine->n_epochs == engine->n_run;
   bool full = epoch->bytes >= engine->epoch_bytes_max || cut_before ||
               epoch->n_partition_ends > 0 ||

@@ -103,36 +103,82 @@ static int turns(struct world *world, uint64_t calls_before, struct err *err) {
   }
 }
 
-int world_life(struct world *world, struct err *err) {
-  uint64_t calls_before = sim_disk_calls(world->disk);
-  free(world->said);
-  FILE *stream = open_memstream(&world->said, &world->said_len);
-  struct diag diag = {stream, DIAG_INFO};
-  assert_int_equal(io_sim_open(&world->io, world->seed++, world->wall_us, world->disk, err), 0);
+struct loaded {
+  struct config *config;
+  struct graph *graph;
+  struct engine *engine;
+};
+
+static int load(struct world *world, const char *path, const struct diag *diag,
+                struct loaded *loaded, struct err *err) {
   struct config_source source = {.disk = world->disk, .env = no_env};
-  struct config *config = config_load("/p.yaml", registry_catalog(), &source);
-  struct graph *graph = NULL;
-  world->engine = NULL;
-  world->position = world->queued_bytes_most = 0;
-  int result = err_set(err, ERR_CONFIG, "the configuration is wrong");
+  struct config *config = config_load(path, registry_catalog(), &source);
+  *loaded = (struct loaded){.config = config};
   if (config->n_pipelines == 1 && !config_errors_any(&config->errors)) {
-    graph = graph_compile(config->pipelines[0], &config->arena, &world->io, &config->errors);
+    loaded->graph =
+        graph_compile(config->pipelines[0], &config->arena, &world->io, &config->errors);
   }
   for (size_t i = 0; i < config->errors.n; i++) {
-    fprintf(stream, "%s\n", config->errors.list[i].text);
+    fprintf(diag->stream, "%s\n", config->errors.list[i].text);
   }
-  if (graph != NULL) result = engine_open(&world->engine, graph, &world->io, &diag, err);
+  if (loaded->graph == NULL) return err_set(err, ERR_CONFIG, "the configuration is wrong");
+  return engine_open(&loaded->engine, loaded->graph, &world->io, diag, err);
+}
+
+static void unload(struct loaded *loaded) {
+  engine_close(loaded->engine);
+  graph_free(loaded->graph);
+  config_free(loaded->config);
+}
+
+static FILE *life_begin(struct world *world, struct err *err) {
+  free(world->said);
+  FILE *stream = open_memstream(&world->said, &world->said_len);
+  assert_int_equal(io_sim_open(&world->io, world->seed++, world->wall_us, world->disk, err), 0);
+  world->engine = NULL;
+  world->position = world->queued_bytes_most = 0;
+  return stream;
+}
+
+static void life_end(struct world *world, FILE *stream) {
+  world->engine = NULL;
+  world->wall_us = clock_wall_us(world->io.clock) + 1000000;
+  io_sim_close(&world->io);
+  fclose(stream);
+}
+
+int world_life(struct world *world, struct err *err) {
+  uint64_t calls_before = sim_disk_calls(world->disk);
+  FILE *stream = life_begin(world, err);
+  struct diag diag = {stream, DIAG_INFO};
+  struct loaded loaded;
+  int result = load(world, "/p.yaml", &diag, &loaded, err);
+  world->engine = loaded.engine;
   if (result == 0) {
     produce(world, stream);
     result = turns(world, calls_before, err);
   }
-  engine_close(world->engine);
-  world->engine = NULL;
-  graph_free(graph);
-  config_free(config);
-  world->wall_us = clock_wall_us(world->io.clock) + 1000000;
-  io_sim_close(&world->io);
-  fclose(stream);
+  unload(&loaded);
+  life_end(world, stream);
+  return result;
+}
+
+int world_pair(struct world *world, const char *other, struct err *other_err) {
+  struct err err = {0};
+  FILE *stream = life_begin(world, &err);
+  struct diag diag = {stream, DIAG_INFO};
+  struct loaded first, second;
+  if (load(world, "/p.yaml", &diag, &first, &err) != 0) fail_msg("%s", err.text);
+  if (load(world, other, &diag, &second, &err) != 0) fail_msg("%s", err.text);
+  world->engine = first.engine;
+  int result = turns(world, 0, &err);
+  if (result == 0 && second.engine != NULL) {
+    world->engine = second.engine;
+    if (turns(world, 0, &err) != 0) *other_err = err;
+  }
+  unload(&second);
+  unload(&first);
+  life_end(world, stream);
   return result;
 }
 

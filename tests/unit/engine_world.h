@@ -48,6 +48,9 @@ void world_fini(struct world *world);
 void world_configure(struct world *world, const char *pipeline);
 /* 0: all was delivered; -1: it failed, or was switched off; err says why. */
 int world_life(struct world *world, struct err *err);
+/* A life of /p.yaml beside one of another configuration, on one loop. The first one's end is
+ * returned when both have ended; other_err is the second one's error, if it has one. */
+int world_pair(struct world *world, const char *other, struct err *other_err);
 /* A life that must come to its end. */
 void world_live(struct world *world, const char *what);
 /* What was not synced may be gone; the faults are over. */

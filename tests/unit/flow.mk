@@ -2,10 +2,10 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_engine_sim tests/unit/test_watermark \
 	tests/unit/test_engine_inputs \
-	tests/unit/test_engine_time
+	tests/unit/test_engine_time tests/unit/test_engine_trouble
 TESTS += tests/unit/test_engine_sim tests/unit/test_watermark \
 	tests/unit/test_engine_inputs \
-	tests/unit/test_engine_time
+	tests/unit/test_engine_time tests/unit/test_engine_trouble
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
 tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c
@@ -17,6 +17,9 @@ tests_unit_test_engine_inputs_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)
 tests_unit_test_engine_time_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_time_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_trouble_SOURCES = tests/unit/test_engine_trouble.c $(ENGINE_WORLD)
+tests_unit_test_engine_trouble_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_trouble_LDADD = $(TEST_LIBS)
 tests_unit_test_watermark_SOURCES = tests/unit/test_watermark.c
 tests_unit_test_watermark_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_watermark_LDADD = $(TEST_LIBS)
