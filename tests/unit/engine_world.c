@@ -232,3 +232,37 @@ void world_records(struct buf *text, int records, int first_id, uint64_t seed) {
     }
   }
 }
+
+const char *const world_out[] = {"/out/out.ndjson", NULL};
+
+void world_expect_error(const struct err *err, enum err_code code, const char *text) {
+  if (err->code != code || strstr(err->text, text) == NULL)
+    fail_msg("the error is \"%s\" (%d), without \"%s\"", err->text, (int)err->code, text);
+}
+
+void world_put_lines(struct world *world, const char *path, int n, int bad_at, const char *bad) {
+  struct buf text;
+  buf_init(&text);
+  for (int i = 0; i < n; i++) {
+    char d[8];
+    snprintf(d, sizeof d, "\"%03d\"", i % 7 + 1);
+    buf_printf(&text, "{\"id\":%d,\"d\":%s,\"pad\":\"0123456789012345678901234\"}\n", 100000 + i,
+               i == bad_at ? bad : d);
+  }
+  assert_int_equal(text.len, (size_t)n * WORLD_LINE_BYTES);
+  world_put(world->disk, path, buf_slice(&text));
+  buf_fini(&text);
+  struct err err;
+  assert_int_equal(disk_sync_dir(world->disk, "/in", &err), 0);
+}
+
+bool world_some_records(struct world *world) {
+  const uint64_t *records = world->arg;
+  return world->figures.records < *records || world->turns == 0;
+}
+
+bool world_drain_at(struct world *world) {
+  const uint64_t *turn = world->arg;
+  if (world->turns == *turn) engine_drain(world->engine);
+  return true;
+}

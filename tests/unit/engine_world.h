@@ -20,6 +20,25 @@
 
 #define WORLD_START_US INT64_C(1767225600000000) /* 2026-01-01 */
 
+/* The beginning of a pipeline; settings for one that cuts many epochs and makes many snapshots. */
+#define WORLD_HEAD(more)                                                                           \
+  "pipeline: p\n"                                                                                  \
+  "state: {dir: /state}\n"                                                                         \
+  "log: {segment: 1MiB, sync: always}\n"                                                           \
+  "shards: 4\n" more
+#define WORLD_CALM "checkpoint: {interval: 3ms}\nepoch: {bytes: 2KiB}\n"
+#define WORLD_FILE "file, path: /in/a.ndjson"
+/* What is in the input, once each, to world_out. */
+#define WORLD_COPY(more, source)                                                                   \
+  WORLD_HEAD(more)                                                                                 \
+  "sources:\n"                                                                                     \
+  "  in: {type: " source "}\n"                                                                     \
+  "transforms:\n"                                                                                  \
+  "  once: {type: dedup, input: in, key: id, ttl: 1h}\n"                                           \
+  "sinks:\n"                                                                                       \
+  "  out: {type: file, input: once, path: /out/out.ndjson}\n"
+extern const char *const world_out[]; /* NULL-ended */
+
 struct world {
   struct disk *disk; /* with the folders /in and /out, and /p.yaml */
   uint64_t seed;     /* of the next life; counts on */
@@ -59,6 +78,7 @@ void world_crash(struct world *world, enum sim_unsynced unsynced, uint64_t seed)
 void world_put(struct disk *disk, const char *path, struct slice text);
 /* Empty when there is no such file. */
 void world_get(struct disk *disk, const char *path, struct buf *text);
+void world_expect_error(const struct err *err, enum err_code code, const char *text);
 void world_expect(struct world *world, const char *path, const char *wanted);
 /* The outputs named (NULL-ended) are the same in both. */
 void world_same(struct world *have, struct world *wanted, const char *const *paths,
@@ -67,5 +87,14 @@ bool world_said(const struct world *world, const char *text);
 /* Records in about the order of time, in `text`: {"id","t","k","v"} with disorder, repeats, late
  * ones and broken lines, all drawn from the seed. */
 void world_records(struct buf *text, int records, int first_id, uint64_t seed);
+/* n lines of WORLD_LINE_BYTES: id counts on from 100000, d is a digit as text but in line bad_at.
+ */
+#define WORLD_LINE_BYTES 58
+void world_put_lines(struct world *world, const char *path, int n, int bad_at, const char *bad);
+
+/* For world->turn, with a uint64_t as arg: switched off after so many records; drained at a turn.
+ */
+bool world_some_records(struct world *world);
+bool world_drain_at(struct world *world);
 
 #endif

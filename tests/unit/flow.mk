@@ -1,14 +1,22 @@
 # Unit tests of flow.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_engine_sim tests/unit/test_watermark \
+check_PROGRAMS += tests/unit/test_watermark \
+	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
-	tests/unit/test_engine_time tests/unit/test_engine_trouble
-TESTS += tests/unit/test_engine_sim tests/unit/test_watermark \
+	tests/unit/test_engine_time \
+	tests/unit/test_engine_trouble \
+	tests/unit/test_engine_stop \
+	tests/unit/test_engine_changes
+TESTS += tests/unit/test_watermark \
+	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
-	tests/unit/test_engine_time tests/unit/test_engine_trouble
+	tests/unit/test_engine_time \
+	tests/unit/test_engine_trouble \
+	tests/unit/test_engine_stop \
+	tests/unit/test_engine_changes
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
-tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c
+tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c $(ENGINE_WORLD)
 tests_unit_test_engine_sim_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_sim_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_inputs_SOURCES = tests/unit/test_engine_inputs.c $(ENGINE_WORLD)
@@ -20,6 +28,12 @@ tests_unit_test_engine_time_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_trouble_SOURCES = tests/unit/test_engine_trouble.c $(ENGINE_WORLD)
 tests_unit_test_engine_trouble_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_trouble_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_stop_SOURCES = tests/unit/test_engine_stop.c $(ENGINE_WORLD)
+tests_unit_test_engine_stop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_stop_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_changes_SOURCES = tests/unit/test_engine_changes.c $(ENGINE_WORLD)
+tests_unit_test_engine_changes_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_changes_LDADD = $(TEST_LIBS)
 tests_unit_test_watermark_SOURCES = tests/unit/test_watermark.c
 tests_unit_test_watermark_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_watermark_LDADD = $(TEST_LIBS)

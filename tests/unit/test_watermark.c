@@ -1,4 +1,4 @@
-/* Unit tests of daemon/flow/watermark. */
+/* Unit tests of daemon/flow/watermark and source_time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "daemon/flow/watermark.h"
+#include "daemon/flow/source_time.h"
 
 static void steps_grow_strictly(void **state) {
   (void)state;
@@ -74,11 +74,83 @@ static void minimum_is_taken_at_every_ord(void **state) {
   watermark_track_fini(&out);
 }
 
+/* Two partitions; records are stood in for by punctuations. */
+static void time_two(struct source_time *time, struct source_common *common, int when_idle) {
+  *common = (struct source_common){.idle_timeout_us = 30, .when_idle = when_idle};
+  source_time_init(time, common, false);
+  source_time_add_partition(time, 0, 0);
+  source_time_add_partition(time, 1, 0);
+  source_time_begin(time, 1, 0);
+}
+
+/* Both are idle; the one that returns leads on, though it was not the one that held all back. */
+static void who_returns_leads(void **state) {
+  (void)state;
+  struct source_common common;
+  struct source_time time;
+  time_two(&time, &common, 1);
+  source_time_punctuation(&time, 0, 2, 100, 0);
+  source_time_punctuation(&time, 1, 3, 50, 0);
+  assert_int_equal(time.watermark_us, 50);
+  source_time_begin(&time, 4, 40);
+  assert_int_equal(time.watermark_us, 50); /* when_idle: hold */
+  source_time_punctuation(&time, 0, 5, 120, 40);
+  assert_int_equal(time.watermark_us, 120);
+  source_time_punctuation(&time, 1, 6, 110, 40); /* has not caught up */
+  source_time_punctuation(&time, 0, 7, 130, 40);
+  assert_int_equal(time.watermark_us, 130);
+  source_time_punctuation(&time, 1, 8, 140, 40); /* has */
+  source_time_punctuation(&time, 0, 9, 150, 40);
+  assert_int_equal(time.watermark_us, 140);
+  source_time_fini(&time);
+}
+
+/* One that returned and has not caught up is looked at again when it is quiet again. */
+static void who_is_behind_is_waited_for(void **state) {
+  (void)state;
+  struct source_common common;
+  struct source_time time;
+  time_two(&time, &common, 0);
+  source_time_punctuation(&time, 0, 2, 100, 0);
+  source_time_punctuation(&time, 1, 3, 100, 0);
+  source_time_begin(&time, 4, 40);
+  source_time_begin(&time, 5, 60); /* idle since 40: the clock's pace */
+  assert_int_equal(time.watermark_us, 120);
+  assert_int_equal(source_time_next_clock_us(&time, 130), 70);
+  source_time_punctuation(&time, 0, 6, 110, 60);
+  assert_int_equal(time.watermark_us, 120);
+  assert_int_equal(source_time_next_clock_us(&time, 130), 90);
+  source_time_begin(&time, 7, 90);
+  source_time_begin(&time, 8, 95);
+  assert_int_equal(time.watermark_us, 125);
+  source_time_fini(&time);
+}
+
+/* What a bounded source has is not idle by default, however long it was not asked for. */
+static void bounded_is_not_idle(void **state) {
+  (void)state;
+  for (int bounded = 0; bounded < 2; bounded++) {
+    struct source_common common = {.idle_timeout_us = -1};
+    struct source_time time;
+    source_time_init(&time, &common, bounded);
+    source_time_add_partition(&time, 0, 0);
+    source_time_add_partition(&time, 1, 0);
+    source_time_punctuation(&time, 0, 2, 100, 0);
+    source_time_begin(&time, 3, INT64_C(3600000000));
+    source_time_punctuation(&time, 0, 4, 200, INT64_C(3600000000));
+    assert_int_equal(time.watermark_us, bounded ? TIME_MIN_US : 200);
+    source_time_fini(&time);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_grow_strictly),
       cmocka_unit_test(a_row_does_not_count_its_own_step),
       cmocka_unit_test(minimum_is_taken_at_every_ord),
+      cmocka_unit_test(who_returns_leads),
+      cmocka_unit_test(who_is_behind_is_waited_for),
+      cmocka_unit_test(bounded_is_not_idle),
   };
   return cmocka_run_group_tests_name("watermark", tests, NULL, NULL);
 }
