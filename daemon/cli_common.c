@@ -38,7 +38,9 @@ struct cli_config *cli_config_load(struct cli *cli, const char *path, int *statu
   for (size_t i = 0; i < config->n_pipelines; i++) {
     struct graph *graph =
         graph_compile(config->pipelines[i], &config->arena, &cli->io, &config->errors);
-    if (graph != NULL) loaded->graphs[loaded->n_graphs++] = graph;
+    if (graph == NULL) continue;
+    graph->config_id = config->id;
+    loaded->graphs[loaded->n_graphs++] = graph;
   }
   struct buf text;
   buf_init(&text);

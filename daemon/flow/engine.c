@@ -380,7 +380,9 @@ static int open_all(struct engine *engine, struct err *err) {
   engine->runner_exec = exec_new(engine->io->threads, engine->io->loop, "runner");
   engine->snapshot_exec = exec_new(engine->io->threads, engine->io->loop, "snapshot");
   engine->next_checkpoint_us = clock_mono_us(engine->io->clock) + settings->checkpoint_interval_us;
-  return engine_recover_begin(engine, err);
+  if (engine_recover_begin(engine, err) != 0) return -1;
+  number_append(engine, LOG_CONFIG, engine->graph->config_id);
+  return 0;
 }
 
 int engine_open(struct engine **made, const struct graph *graph, struct io *io,
