@@ -45,7 +45,6 @@ struct engine_sink {
   struct buf state; /* of the newest commit */
   bool retry_commit;
   int64_t retry_delay_us, retry_at_us;
-  uint64_t delivered_records;
 };
 
 struct engine_snapshot { /* one being made */

@@ -82,7 +82,6 @@ static void retry_later(struct engine_sink *sink, const struct err *err) {
 void sink_delivered(struct sink_batch *batch) {
   struct engine_sink *sink = batch->engine;
   sink->engine->queued_bytes -= batch->n_bytes;
-  sink->delivered_records += batch->n_records;
   sink->n_queue--;
   memmove(sink->queue, sink->queue + 1, sink->n_queue * sizeof *sink->queue);
   sink->busy = SINK_IDLE;
