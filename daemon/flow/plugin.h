@@ -35,6 +35,30 @@ void compile_error(struct compile *compile, struct place place, const char *form
 struct arena *compile_arena(struct compile *compile); /* the configuration's */
 struct io *compile_io(struct compile *compile);
 
+/* ------------------------------------------------------------------ reload */
+
+/* How a source or a sink takes over from the one of the same name and type that a reload replaces,
+ * also when its options have changed. Both members may be NULL: then the old one is closed and the
+ * new one opened, between two epochs. The order of a reload:
+ *
+ * 1. claim(new, old) for all components, while the old pipeline runs; any failure ends the reload.
+ * 2. The old engine takes nothing more, delivers, commits and makes a snapshot.
+ * 3. adopt(new, old), then close(old), then open(new), called by the new engine.
+ *
+ * After a reload that failed, close(new) is called and must leave the old one as it was. */
+struct handover {
+  /* Takes what open() will need from outside, beside the old instance (NULL: there is none): binds
+   * addresses that the old one has not, looks whether files can be opened. No other effect. */
+  int (*claim)(void *instance, struct io *io, const struct diag *diag, const void *old,
+               struct err *err);
+  /* Moves what lives on - listeners, connections, what they have brought and nobody took - from the
+   * old instance, which then only gets close(). Cannot fail. Until open() no callback of the loop
+   * may touch a ctx: there is none. */
+  void (*adopt)(void *instance, void *old);
+};
+
+struct metrics; /* daemon/flow/metrics.h: where a component puts its figures when asked */
+
 /* ------------------------------------------------------------------ sources */
 
 /* What every source may be told beside its own options (flow/common_options.c). */
@@ -92,6 +116,8 @@ char *take_reserve(struct take *take, size_t bytes);
 enum take_flags {
   TAKE_TOO_LONG = 1, /* one line longer than max_line: goes to .errors as it is */
   TAKE_COUNTED = 2,  /* positions count records, not bytes: row i has position from + i */
+  TAKE_WHOLE = 4,    /* one request: never cut into several epochs, so all of it is in the log or
+                        none */
 };
 /* The first `len` bytes at `data` (in the block reserved last, anywhere in it) are whole lines, the
  * next of the partition, standing for positions [from, to). At most 256 KiB unless a line is
@@ -103,6 +129,19 @@ void take_commit(struct take *take, uint32_t partition, uint64_t from, uint64_t 
 void take_partition_end(struct take *take, uint32_t partition);
 /* The source has: all its partitions have ended (a bounded source). */
 void take_source_end(struct take *take);
+
+/* Notes: keys that a source of pushed data must know again after a crash (an Idempotency-Key). The
+ * engine keeps them, in the log with the records and in snapshots, until ttl_us after the epoch's
+ * clock. A note belongs to the range of `partition` committed last in this take; value is the
+ * source's own. key: up to 1 KiB. */
+void take_note(struct take *take, uint32_t partition, struct slice key, uint64_t value,
+               int64_t ttl_us);
+/* Whether there is a note of that key, from take_note() on. */
+bool source_note_find(const struct source_ctx *ctx, struct slice key, uint64_t *value);
+
+/* Why nothing can be taken for now ("the log waits: no space left ..."), or NULL: a source of
+ * pushed data then refuses, and says so, rather than let its callers wait. */
+const char *source_stalled(const struct source_ctx *ctx);
 
 enum source_flags {
   SOURCE_REREADABLE = 1, /* reread() gives the same bytes for a range again, also after a crash */
@@ -123,18 +162,29 @@ struct source_plugin {
    * engine. */
   int (*reread)(void *instance, uint32_t partition, uint64_t from, uint64_t to, struct take *take,
                 struct err *err);
+  /* All positions before `position` are in the log, synced as log.sync says: what was pushed may be
+   * acknowledged to whoever pushed it. May be NULL. */
+  void (*logged)(void *instance, uint32_t partition, uint64_t position);
   /* All positions before `position` are in snapshots and sinks for good; may be NULL. */
   void (*acknowledged)(void *instance, uint32_t partition, uint64_t position);
+  /* The pipeline stops: take() will not be called any more, in this life. What was offered and not
+   * taken is refused. May be NULL. */
+  void (*stop)(void *instance);
   /* Share done of a bounded source, 0..1, or negative when not known; may be NULL. */
   double (*progress)(const void *instance);
+  struct handover handover;
+  void (*metrics)(const void *instance, struct metrics *metrics); /* may be NULL */
   void (*close)(void *instance);
 };
 
 /* ------------------------------------------------------------------ transforms */
 
 struct transform_common {
-  int on_error; /* enum on_error */
+  int on_error;        /* enum on_error */
+  int on_incompatible; /* enum on_incompatible: state that a changed definition cannot go on with */
 };
+
+enum on_incompatible { ON_INCOMPATIBLE_REFUSE, ON_INCOMPATIBLE_RESET };
 
 /* Compile time: what flows in and out. */
 size_t compile_input_count(const struct compile *compile);
@@ -226,6 +276,14 @@ struct transform_plugin {
   /* The lowest watermark at which something becomes due, TIME_MAX_US for never: an idle source's
    * watermark goes on by the clock, and the engine must know when to look. May be NULL. */
   int64_t (*next_watermark_us)(const void *instance);
+  /* What the bytes of save() mean, as text that is the same for the same meaning; stored with them.
+   * NULL: they mean the same whatever the options. */
+  void (*state_definition)(const void *instance, struct buf *out);
+  /* State saved under another definition is to be loaded next. 0: load() will understand it; notes
+   * gets a line for each thing the user should know ("aggregate p99 starts empty for open
+   * windows"). -1: err says why it cannot be ("group_by has changed"). NULL: no other definition
+   * can be. */
+  int (*state_accept)(void *instance, struct slice definition, struct buf *notes, struct err *err);
   /* State of one shard; of what is the instance's as a whole (save_all, load_all; may be NULL).
    * Saving happens in a frozen copy and allocates nothing but the buffer. load: -1 for bytes that
    * cannot be. */
@@ -233,7 +291,8 @@ struct transform_plugin {
   int (*load)(void *instance, uint32_t shard, struct slice body, struct err *err);
   void (*save_all)(const void *instance, struct buf *out);
   int (*load_all)(void *instance, struct slice body, struct err *err);
-  uint64_t (*state_keys)(const void *instance); /* entries held, for people */
+  uint64_t (*state_keys)(const void *instance);                   /* entries held, for people */
+  void (*metrics)(const void *instance, struct metrics *metrics); /* may be NULL */
 };
 
 /* ------------------------------------------------------------------ sinks */
@@ -290,6 +349,11 @@ void sink_delivered(struct sink_batch *batch);
 /* It did not work and may later (disk full, peer away): the engine says why, waits (backoff) and
  * calls write() again with the same batch. */
 void sink_retry(struct sink_batch *batch, const struct err *err);
+/* A record that the other side refuses for good: it goes to the sink's port .errors, on_error says
+ * what follows. Called before the batch is answered, in order of the records; what a retry or a
+ * crash makes the sink say again about the same epoch is left out by the engine. record: its bytes
+ * as sent, without line end; code and text are copied. */
+void sink_reject(struct sink_batch *batch, struct slice record, const char *code, const char *text);
 /* It will never work: the pipeline stops. */
 void sink_failed(struct sink_batch *batch, const struct err *err);
 /* state: what open() is to be given next time (copied into our log). */
@@ -317,7 +381,9 @@ struct sink_plugin {
   void (*commit)(void *instance, struct sink_commit *commit);
   /* The state given last is in the log for good; may be NULL. */
   void (*committed)(void *instance);
-  void (*close)(void *instance); /* waits for what is going on */
+  struct handover handover;
+  void (*metrics)(const void *instance, struct metrics *metrics); /* may be NULL */
+  void (*close)(void *instance);                                  /* waits for what is going on */
 };
 
 /* ------------------------------------------------------------------ registry (flow/registry.c) */

@@ -16,12 +16,14 @@ daemon/io:daemon/base
 daemon/record:daemon/base daemon/io
 daemon/expr:daemon/base daemon/io daemon/record
 daemon/wal:daemon/base daemon/io
+daemon/http:daemon/base daemon/io
 daemon/state:daemon/base daemon/io daemon/record
 config:daemon/base daemon/io daemon/record
 daemon/flow:config daemon/base daemon/io daemon/record daemon/expr daemon/wal daemon/state sources transforms sinks
-sources:config daemon/base daemon/io daemon/record daemon/expr daemon/state daemon/flow
+sources:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow
 transforms:config daemon/base daemon/io daemon/record daemon/expr daemon/state daemon/flow
-sinks:config daemon/base daemon/io daemon/record daemon/expr daemon/state daemon/flow'
+sinks:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow
+daemon/admin:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow'
 includes=$(echo "$rooms" | while IFS=: read -r room allowed; do
   find "$room" -name '*.[ch]' -o -name '*.cc' | xargs grep -Hn '^#include "' | while IFS= read -r line; do
     target=$(echo "$line" | sed 's/.*#include "\(.*\)".*/\1/')
