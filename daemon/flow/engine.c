@@ -72,6 +72,8 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
                              .n_partition_ends = epoch->n_partition_ends,
                              .source_ends = epoch->source_ends,
                              .n_source_ends = epoch->n_source_ends};
+  record.notes = engine_notes_append(engine, epoch);
+  record.n_notes = epoch->n_notes;
   record.inputs = mem_zalloc((epoch->n_chunks + 1) * sizeof *record.inputs);
   bool at_most_once = engine->settings->delivery == DELIVERY_AT_MOST_ONCE;
   for (size_t i = 0; i < epoch->n_chunks; i++) {
@@ -108,6 +110,8 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
   epoch->end_lsn = engine->last_lsn = wal_append(engine->wal, LOG_EPOCH, &part, 1);
   buf_fini(&body);
   free(record.inputs);
+  free(record.notes);
+  engine_acks_add(engine, epoch);
 }
 
 /* ------------------------------------------------------------------ the steps of a turn */
@@ -164,7 +168,8 @@ static void release(struct engine *engine) {
 /* One budget over queues and state. Queues wait for room; state alone beyond it cannot be mended.
  */
 static bool memory_allows(struct engine *engine) {
-  uint64_t state = runner_state_bytes(engine->runner);
+  uint64_t state = runner_state_bytes(engine->runner) +
+                   atomic_load_explicit(&engine->notes_account.bytes, memory_order_relaxed);
   uint64_t in_flight = 0;
   for (size_t i = 0; i < engine->n_epochs; i++) in_flight += engine->epochs[i]->bytes;
   uint64_t queues = engine->queued_bytes + in_flight + wal_pending_bytes(engine->wal);
@@ -302,6 +307,7 @@ static void finish(struct engine *engine) {
 void engine_turn(struct engine *engine) {
   if (engine->state == ENGINE_DONE || engine->state == ENGINE_FAILED) return;
   log_watch(engine);
+  engine_acks_turn(engine);
   release(engine);
   engine_sinks_turn(engine);
   if (engine->recovery != NULL) replay(engine);
@@ -407,8 +413,11 @@ int engine_open(struct engine **made, const struct graph *graph, struct io *io,
 }
 
 void engine_drain(struct engine *engine) {
-  if (engine->state == ENGINE_RUNNING || engine->state == ENGINE_RECOVERING) {
-    engine->state = ENGINE_DRAINING;
+  if (engine->state != ENGINE_RUNNING && engine->state != ENGINE_RECOVERING) return;
+  engine->state = ENGINE_DRAINING;
+  for (size_t i = 0; i < engine->n_sources; i++) {
+    const struct engine_source *source = &engine->sources[i];
+    if (source->stage->source->stop != NULL) source->stage->source->stop(source->instance);
   }
 }
 
@@ -467,6 +476,7 @@ void engine_close(struct engine *engine) {
       free((void *)source->partitions[p].seen.identity.data);
     }
     free(source->partitions);
+    engine_notes_forget(source);
     free(source->where);
   }
   free(engine->sources);
@@ -476,6 +486,7 @@ void engine_close(struct engine *engine) {
   for (size_t i = 0; i < engine->n_epochs; i++) epoch_free(engine->epochs[i]);
   epoch_free(engine->open_epoch);
   free(engine->epochs);
+  free(engine->acks);
   free(engine->damaged);
   engine_snapshot_drop(engine);
   state_dir_close(engine);

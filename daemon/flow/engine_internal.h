@@ -24,6 +24,12 @@ struct engine_source {
   bool end_logged; /* the end is in an epoch of the log, so a snapshot of that epoch may know it */
   struct engine_partition *partitions;
   size_t n_partitions, cap_partitions;
+  struct table *notes; /* engine_notes.c; NULL until there is one */
+};
+
+struct source_ack { /* input that waits for its sync, to be told to its source */
+  uint32_t source, partition;
+  uint64_t position, lsn;
 };
 
 enum sink_busy { SINK_IDLE, SINK_WRITING, SINK_WAITING, SINK_COMMITTING };
@@ -102,6 +108,10 @@ struct engine {
   struct epoch *open_epoch; /* being gathered, or NULL */
   bool open_is_rest;        /* it is what another one had too much (epoch.records) */
 
+  struct source_ack *acks; /* in order of lsn */
+  size_t n_acks, cap_acks;
+  struct account notes_account;
+
   /* Recovery. */
   struct recovery *recovery;
 
@@ -134,6 +144,21 @@ struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t c
 int take_from_log(struct engine *engine, const struct log_epoch *logged,
                   const struct slice *payloads, struct epoch **epoch, struct err *err);
 
+uint32_t engine_partition_add(struct engine_source *source, struct slice name,
+                              struct slice identity);
+struct engine_source *take_source(const struct take *take);
+struct epoch *take_epoch(const struct take *take);
+
+/* engine_notes.c */
+void engine_note_put(struct engine_source *source, const struct log_note *note);
+/* The epoch is being appended: its notes for the log; free(). */
+struct log_note *engine_notes_append(struct engine *engine, const struct epoch *epoch);
+void engine_notes_save(const struct engine_source *source, struct buf *out);
+int engine_notes_load(struct engine_source *source, struct slice body, size_t *at);
+void engine_notes_forget(struct engine_source *source);
+void engine_acks_add(struct engine *engine, const struct epoch *epoch);
+void engine_acks_turn(struct engine *engine);
+
 /* engine_sinks.c */
 int engine_sinks_open(struct engine *engine, struct err *err);
 void engine_sinks_close(struct engine *engine);
@@ -157,9 +182,5 @@ void engine_recover_end(struct engine *engine);
 /* state_dir.c */
 int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err);
 void state_dir_close(struct engine *engine);
-
-/* take.c */
-uint32_t engine_partition_add(struct engine_source *source, struct slice name,
-                              struct slice identity);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-#define SECTION_VERSION 1
+#define SECTION_VERSION 2
 
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn,
                         struct buf *out) {
@@ -37,6 +37,7 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
       field_put_u64(out, seen->position);
       field_put_u32(out, seen->ended);
     }
+    engine_notes_save(source, out);
   }
   field_put_u64(out, engine->n_sinks);
   for (size_t i = 0; i < engine->n_sinks; i++) {
@@ -65,7 +66,7 @@ static int source_get(struct engine_source *source, struct slice body, size_t *a
     source->partitions[added].seen.position = position;
     source->partitions[added].seen.ended = ended != 0;
   }
-  return 0;
+  return engine_notes_load(source, body, at);
 }
 
 static struct engine_sink *sink_of(struct engine *engine, struct slice name) {

@@ -29,6 +29,14 @@ struct partition_id {
   uint32_t source, partition;
 };
 
+struct epoch_note { /* take_note(); the key is owned */
+  uint32_t source;
+  size_t chunk; /* index of the chunk it came with */
+  struct slice key;
+  uint64_t value;
+  int64_t ttl_us;
+};
+
 /* A partition as the run must know it: name for positions. Names live as long as the engine. */
 struct new_partition {
   uint32_t source, partition;
@@ -43,6 +51,8 @@ struct epoch {
   size_t n_blocks, cap_blocks;
   struct chunk *chunks;
   size_t n_chunks, cap_chunks;
+  struct epoch_note *notes;
+  size_t n_notes, cap_notes;
   struct new_partition *new_partitions;
   size_t n_new, cap_new;
   struct partition_id *partition_ends;
@@ -65,6 +75,8 @@ struct epoch {
  * NULL by then. */
 struct epoch *epoch_new(uint64_t number, int64_t clock_us);
 void epoch_free(struct epoch *epoch);
+/* The note passes to the epoch, for its last chunk. */
+void epoch_note_add(struct epoch *epoch, struct epoch_note note);
 void sink_batch_free(struct sink_batch *batch); /* NULL is fine */
 
 #endif

@@ -2,6 +2,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/common_options.c daemon/flow/common_options.h \
 	daemon/flow/compile.c \
 	daemon/flow/engine.c daemon/flow/engine.h daemon/flow/engine_internal.h \
+	daemon/flow/engine_notes.c \
 	daemon/flow/engine_sinks.c \
 	daemon/flow/engine_snapshot.c \
 	daemon/flow/epoch.h \

@@ -33,6 +33,13 @@ void log_epoch_put(struct buf *buf, const struct log_epoch *epoch) {
   }
   field_put_u64(buf, epoch->n_source_ends);
   for (size_t i = 0; i < epoch->n_source_ends; i++) field_put_u32(buf, epoch->source_ends[i]);
+  field_put_u64(buf, epoch->n_notes);
+  for (size_t i = 0; i < epoch->n_notes; i++) {
+    field_put_u32(buf, epoch->notes[i].source);
+    field_put_u64(buf, epoch->notes[i].value);
+    field_put_i64(buf, epoch->notes[i].expires_us);
+    field_put_bytes(buf, epoch->notes[i].key);
+  }
 }
 
 /* Reads a count and makes room for that many. */
@@ -94,6 +101,18 @@ int log_epoch_get(struct slice body, struct arena *arena, struct log_epoch *epoc
   for (size_t i = 0; i < epoch->n_source_ends; i++) {
     if (field_get_u32(body, &at, &epoch->source_ends[i]) != 0) return -1;
   }
+  if (count_get(body, &at, arena, sizeof *epoch->notes, &epoch->n_notes, &epoch->notes) != 0) {
+    return -1;
+  }
+  for (size_t i = 0; i < epoch->n_notes; i++) {
+    struct log_note *note = &epoch->notes[i];
+    if (field_get_u32(body, &at, &note->source) != 0 ||
+        field_get_u64(body, &at, &note->value) != 0 ||
+        field_get_i64(body, &at, &note->expires_us) != 0 ||
+        field_get_bytes(body, &at, &note->key) != 0) {
+      return -1;
+    }
+  }
   return at == body.len ? 0 : -1;
 }
 
@@ -140,6 +159,7 @@ static int epoch_describe(struct buf *out, struct slice body) {
     for (size_t i = 0; i < epoch.n_source_ends; i++) {
       buf_printf(out, "; source %u ended", epoch.source_ends[i]);
     }
+    if (epoch.n_notes > 0) buf_printf(out, "; %zu notes", epoch.n_notes);
   }
   arena_fini(&arena);
   return result;

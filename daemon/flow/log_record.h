@@ -28,6 +28,14 @@ struct log_input {
 };
 #define LOG_INPUT_PAYLOAD 1u
 
+/* A key that a source will want to know again (take_note() in plugin.h). */
+struct log_note {
+  uint32_t source;
+  uint64_t value;
+  int64_t expires_us; /* by the epochs' clock */
+  struct slice key;
+};
+
 struct log_epoch {
   uint64_t number;
   int64_t clock_us;
@@ -39,6 +47,8 @@ struct log_epoch {
   size_t n_partition_ends;
   uint32_t *source_ends;
   size_t n_source_ends;
+  struct log_note *notes;
+  size_t n_notes;
 };
 void log_epoch_put(struct buf *buf, const struct log_epoch *epoch);
 int log_epoch_get(struct slice body, struct arena *arena, struct log_epoch *epoch);

@@ -132,10 +132,9 @@ void take_source_end(struct take *take);
 
 /* Notes: keys that a source of pushed data must know again after a crash (an Idempotency-Key). The
  * engine keeps them, in the log with the records and in snapshots, until ttl_us after the epoch's
- * clock. A note belongs to the range of `partition` committed last in this take; value is the
- * source's own. key: up to 1 KiB. */
-void take_note(struct take *take, uint32_t partition, struct slice key, uint64_t value,
-               int64_t ttl_us);
+ * clock. A note belongs to what was committed last in this take; value is the source's own. key: up
+ * to 1 KiB. */
+void take_note(struct take *take, struct slice key, uint64_t value, int64_t ttl_us);
 /* Whether there is a note of that key, from take_note() on. */
 bool source_note_find(const struct source_ctx *ctx, struct slice key, uint64_t *value);
 

@@ -59,6 +59,9 @@ static bool epoch_fits(const struct engine *engine, const struct log_epoch *epoc
   for (size_t i = 0; i < epoch->n_source_ends; i++) {
     if (epoch->source_ends[i] >= engine->n_sources) return false;
   }
+  for (size_t i = 0; i < epoch->n_notes; i++) {
+    if (epoch->notes[i].source >= engine->n_sources) return false;
+  }
   return true;
 }
 
@@ -97,6 +100,8 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
     struct engine_source *source = &engine->sources[epoch->source_ends[i]];
     source->ended = source->end_logged = true;
   }
+  for (size_t i = 0; i < epoch->n_notes; i++)
+    engine_note_put(&engine->sources[epoch->notes[i].source], &epoch->notes[i]);
   engine->last_epoch = epoch->number;
   engine->last_lsn = end_lsn;
   if (epoch->clock_us > engine->clock_us) engine->clock_us = epoch->clock_us;
@@ -286,6 +291,7 @@ static void sources_forget(struct engine *engine) {
       free((void *)source->partitions[p].seen.identity.data);
     }
     source->n_partitions = 0;
+    engine_notes_forget(source);
     source->ended = source->end_logged = false;
   }
 }

@@ -38,6 +38,8 @@ void epoch_free(struct epoch *epoch) {
   if (epoch == NULL) return;
   for (size_t i = 0; i < epoch->n_blocks; i++) free(epoch->blocks[i].memory);
   for (size_t i = 0; i < epoch->n_batches; i++) sink_batch_free(epoch->batches[i]);
+  for (size_t i = 0; i < epoch->n_notes; i++) free((void *)epoch->notes[i].key.data);
+  free(epoch->notes);
   free(epoch->blocks);
   free(epoch->chunks);
   free(epoch->new_partitions);
@@ -45,6 +47,12 @@ void epoch_free(struct epoch *epoch) {
   free(epoch->source_ends);
   free(epoch->batches);
   free(epoch);
+}
+
+void epoch_note_add(struct epoch *epoch, struct epoch_note note) {
+  array_grow((void **)&epoch->notes, &epoch->cap_notes, epoch->n_notes, sizeof *epoch->notes);
+  note.chunk = epoch->n_chunks > 0 ? epoch->n_chunks - 1 : 0;
+  epoch->notes[epoch->n_notes++] = note;
 }
 
 static char *epoch_reserve(struct epoch *epoch, size_t bytes) {
@@ -120,6 +128,14 @@ uint32_t source_partition_count(const struct source_ctx *ctx) {
 const struct source_partition *source_partition_get(const struct source_ctx *ctx,
                                                     uint32_t partition) {
   return &ctx->engine->partitions[partition].seen;
+}
+
+struct engine_source *take_source(const struct take *take) {
+  return take->source;
+}
+
+struct epoch *take_epoch(const struct take *take) {
+  return take->epoch;
 }
 
 uint64_t take_bytes_left(const struct take *take) {
@@ -199,13 +215,37 @@ static size_t lines_end(const struct chunk *chunk, uint64_t lines, uint64_t *fou
   return (size_t)(at - chunk->data);
 }
 
+/* Lines of the chunk that still fit; one that must stay whole fits when there is room at all. */
+static size_t lines_fit(const struct chunk *chunk, uint64_t left, uint64_t *lines) {
+  *lines = 1;
+  if (chunk->flags & TAKE_TOO_LONG) return chunk->len;
+  size_t len = lines_end(chunk, left, lines);
+  return chunk->flags & TAKE_WHOLE ? chunk->len : len;
+}
+
+/* Notes go where the last line of their chunk goes. */
+static void notes_move(struct epoch *epoch, struct epoch *rest, size_t cut, bool cut_moved,
+                       const size_t *moved_to) {
+  size_t kept = 0;
+  for (size_t i = 0; i < epoch->n_notes; i++) {
+    struct epoch_note note = epoch->notes[i];
+    if (note.chunk < cut || (note.chunk == cut && !cut_moved)) {
+      epoch->notes[kept++] = note;
+      continue;
+    }
+    epoch_note_add(rest, note);
+    rest->notes[rest->n_notes - 1].chunk = moved_to[note.chunk - cut];
+  }
+  epoch->n_notes = kept;
+}
+
 /* epoch.records: what is beyond the bound moves, by copy, to an epoch of its own. */
 static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
   uint64_t left = (uint64_t)engine->settings->epoch_records;
   for (size_t i = 0; i < epoch->n_chunks; i++) {
     struct chunk *chunk = &epoch->chunks[i];
-    uint64_t lines = 1;
-    size_t len = chunk->flags & TAKE_TOO_LONG ? chunk->len : lines_end(chunk, left, &lines);
+    uint64_t lines;
+    size_t len = lines_fit(chunk, left, &lines);
     left -= lines;
     if (len == chunk->len && (left > 0 || i + 1 == epoch->n_chunks)) continue;
     struct epoch *rest = epoch_new(0, epoch->clock_us);
@@ -219,6 +259,7 @@ static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
     epoch->bytes -= tail.len;
     chunk->len = len;
     chunk->to = middle;
+    size_t *moved_to = mem_zalloc((epoch->n_chunks - i) * sizeof *moved_to);
     for (size_t k = i; k < epoch->n_chunks; k++) {
       struct chunk moved = k == i ? tail : epoch->chunks[k];
       if (k > i) epoch->bytes -= moved.len;
@@ -226,8 +267,11 @@ static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
       char *copy = epoch_reserve(rest, moved.len);
       memcpy(copy, moved.data, moved.len);
       moved.data = copy;
+      moved_to[k - i] = rest->n_chunks;
       epoch_commit(rest, &moved);
     }
+    notes_move(epoch, rest, i, tail.len > 0, moved_to);
+    free(moved_to);
     epoch->n_chunks = i + 1;
     for (size_t k = 0; k < epoch->n_partition_ends; k++) {
       epoch_partition_end(rest, epoch->partition_ends[k]);
