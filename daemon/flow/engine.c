@@ -55,10 +55,10 @@ static bool follows(const struct log_input *input, const struct chunk *chunk) {
          !(chunk->flags & (TAKE_TOO_LONG | TAKE_COUNTED));
 }
 
-static void payload_append(struct engine *engine, const struct chunk *chunk) {
-  for (size_t at = 0; at < chunk->len; at += PAYLOAD_BYTES_MAX) {
-    size_t len = chunk->len - at < PAYLOAD_BYTES_MAX ? chunk->len - at : PAYLOAD_BYTES_MAX;
-    struct slice part = {chunk->data + at, len};
+static void payload_append(struct engine *engine, struct slice bytes) {
+  for (size_t at = 0; at < bytes.len; at += PAYLOAD_BYTES_MAX) {
+    size_t len = bytes.len - at < PAYLOAD_BYTES_MAX ? bytes.len - at : PAYLOAD_BYTES_MAX;
+    struct slice part = {bytes.data + at, len};
     wal_append(engine->wal, LOG_PAYLOAD, &part, 1);
   }
 }
@@ -94,9 +94,19 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
     if (payload_logged(source) && !at_most_once) {
       input->flags |= LOG_INPUT_PAYLOAD;
       engine->payload_epoch = epoch->number;
-      payload_append(engine, chunk);
+      payload_append(engine, (struct slice){chunk->data, chunk->len});
     }
   }
+  record.rejects = mem_zalloc((epoch->n_rejects + 1) * sizeof *record.rejects);
+  for (; record.n_rejects < epoch->n_rejects; record.n_rejects++) {
+    const struct epoch_reject *reject = &epoch->rejects[record.n_rejects];
+    record.rejects[record.n_rejects] =
+        (struct log_reject){reject->sink, reject->upto_epoch, reject->body.len,
+                            crc32c(0, reject->body.data, reject->body.len)};
+    engine->payload_epoch = epoch->number;
+    payload_append(engine, reject->body);
+  }
+  engine_rejects_appended(engine, epoch);
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];
     engine->sources[id->source].partitions[id->partition].seen.ended = true;
@@ -111,6 +121,7 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
   buf_fini(&body);
   free(record.inputs);
   free(record.notes);
+  free(record.rejects);
   engine_acks_add(engine, epoch);
 }
 
@@ -260,6 +271,7 @@ static bool all_sources_ended(const struct engine *engine) {
 }
 
 static bool sinks_idle(const struct engine *engine) {
+  if (engine_rejects_any(engine)) return false;
   for (size_t i = 0; i < engine->n_sinks; i++) {
     if (engine->sinks[i].n_queue > 0 || engine->sinks[i].busy != SINK_IDLE) return false;
   }
@@ -364,6 +376,8 @@ static void sources_make(struct engine *engine) {
           engine->io,   engine->diag, sink->where, sink->id, stage->component->common,
           stage->codec, sink};
       buf_init(&sink->state);
+      buf_init(&sink->rejecting);
+      buf_init(&sink->rejected);
     }
   }
 }

@@ -49,6 +49,13 @@ struct engine_sink {
   uint64_t held_epoch;      /* at recovery: what it already holds is not sent again */
   struct sink_commit commit;
   struct buf state; /* of the newest commit */
+  /* engine_rejects.c */
+  struct buf rejecting; /* of the batch being written */
+  uint64_t n_rejecting;
+  struct buf rejected; /* of batches up to rejected_upto, not yet in an epoch */
+  uint64_t rejected_upto;
+  bool rejects_open;       /* the open epoch has some */
+  uint64_t rejected_epoch; /* the log has all up to this one */
   bool retry_commit;
   int64_t retry_delay_us, retry_at_us;
 };
@@ -166,6 +173,14 @@ void engine_sinks_give(struct engine *engine, struct epoch *epoch);
 void engine_sinks_turn(struct engine *engine);
 bool engine_sinks_all(const struct engine *engine, uint64_t epoch); /* all committed up to it */
 int64_t engine_sinks_next_us(const struct engine *engine);
+
+/* engine_rejects.c */
+void engine_rejects_answered(struct engine_sink *sink, uint64_t epoch, bool delivered);
+/* Some are not in the log yet: the sink must not commit. */
+bool engine_rejects_wait(const struct engine_sink *sink);
+bool engine_rejects_any(const struct engine *engine); /* some are to be taken */
+void engine_rejects_take(struct engine *engine, struct epoch *epoch);
+void engine_rejects_appended(struct engine *engine, const struct epoch *epoch);
 
 /* engine_snapshot.c */
 void engine_snapshot_turn(struct engine *engine, bool now);

@@ -42,6 +42,8 @@ void engine_sinks_close(struct engine *engine) {
     for (size_t k = 0; k < sink->n_queue; k++) sink_batch_free(sink->queue[k]);
     free(sink->queue);
     buf_fini(&sink->state);
+    buf_fini(&sink->rejecting);
+    buf_fini(&sink->rejected);
     free(sink->where);
     free(sink->id);
   }
@@ -81,6 +83,7 @@ static void retry_later(struct engine_sink *sink, const struct err *err) {
 
 void sink_delivered(struct sink_batch *batch) {
   struct engine_sink *sink = batch->engine;
+  engine_rejects_answered(sink, batch->epoch, true);
   sink->engine->queued_bytes -= batch->n_bytes;
   sink->n_queue--;
   memmove(sink->queue, sink->queue + 1, sink->n_queue * sizeof *sink->queue);
@@ -90,6 +93,7 @@ void sink_delivered(struct sink_batch *batch) {
 }
 
 void sink_retry(struct sink_batch *batch, const struct err *err) {
+  engine_rejects_answered(batch->engine, batch->epoch, false);
   retry_later(batch->engine, err);
 }
 
@@ -130,7 +134,7 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
   while (sink->busy == SINK_IDLE && engine->state != ENGINE_FAILED) {
     uint64_t done = sink_written(sink);
     /* The next commit waits until the log holds the one before for good. */
-    bool settled = sink->pending_epoch <= sink->committed_epoch;
+    bool settled = sink->pending_epoch <= sink->committed_epoch && !engine_rejects_wait(sink);
     bool wanted = engine->commit_wanted > sink->committed_epoch && done >= engine->commit_wanted;
     if (settled && (sink->retry_commit || wanted)) {
       sink->busy = SINK_COMMITTING;

@@ -46,6 +46,7 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
     field_put_bytes(out, slice_of(sink->stage->name));
     field_put_u64(out, newer ? sink->pending_epoch : sink->committed_epoch);
     field_put_bytes(out, buf_slice(&sink->state));
+    field_put_u64(out, sink->rejected_epoch);
   }
 }
 
@@ -96,15 +97,16 @@ int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch
   if (field_get_u64(body, &at, &n) != 0) return -1;
   for (uint64_t i = 0; i < n; i++) {
     struct slice name, state;
-    uint64_t held = 0;
+    uint64_t held = 0, rejected = 0;
     if (field_get_bytes(body, &at, &name) != 0 || field_get_u64(body, &at, &held) != 0 ||
-        field_get_bytes(body, &at, &state) != 0) {
+        field_get_bytes(body, &at, &state) != 0 || field_get_u64(body, &at, &rejected) != 0) {
       return -1;
     }
     struct engine_sink *sink = sink_of(engine, name);
     if (sink == NULL) continue; /* one that was taken out of the configuration */
     sink->registered = true;
     sink->committed_epoch = held;
+    sink->rejected_epoch = rejected;
     buf_clear(&sink->state);
     buf_put_slice(&sink->state, state);
   }

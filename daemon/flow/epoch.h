@@ -29,6 +29,15 @@ struct partition_id {
   uint32_t source, partition;
 };
 
+/* Records that a sink's other side refused (engine_rejects.c): code, text and record of each. */
+struct epoch_reject {
+  uint32_t sink;       /* kind_index */
+  uint64_t upto_epoch; /* all rejects of the sink's batches up to this one */
+  struct slice body;   /* in a block of the epoch */
+  uint64_t first_ord;  /* set by the run */
+  uint32_t n_records;
+};
+
 struct epoch_note { /* take_note(); the key is owned */
   uint32_t source;
   size_t chunk; /* index of the chunk it came with */
@@ -51,6 +60,8 @@ struct epoch {
   size_t n_blocks, cap_blocks;
   struct chunk *chunks;
   size_t n_chunks, cap_chunks;
+  struct epoch_reject *rejects;
+  size_t n_rejects, cap_rejects;
   struct epoch_note *notes;
   size_t n_notes, cap_notes;
   struct new_partition *new_partitions;
@@ -77,6 +88,7 @@ struct epoch *epoch_new(uint64_t number, int64_t clock_us);
 void epoch_free(struct epoch *epoch);
 /* The note passes to the epoch, for its last chunk. */
 void epoch_note_add(struct epoch *epoch, struct epoch_note note);
+void epoch_reject_add(struct epoch *epoch, uint32_t sink, uint64_t upto_epoch, struct slice body);
 void sink_batch_free(struct sink_batch *batch); /* NULL is fine */
 
 #endif

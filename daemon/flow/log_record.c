@@ -33,6 +33,13 @@ void log_epoch_put(struct buf *buf, const struct log_epoch *epoch) {
   }
   field_put_u64(buf, epoch->n_source_ends);
   for (size_t i = 0; i < epoch->n_source_ends; i++) field_put_u32(buf, epoch->source_ends[i]);
+  field_put_u64(buf, epoch->n_rejects);
+  for (size_t i = 0; i < epoch->n_rejects; i++) {
+    field_put_u32(buf, epoch->rejects[i].sink);
+    field_put_u64(buf, epoch->rejects[i].upto_epoch);
+    field_put_u64(buf, epoch->rejects[i].bytes);
+    field_put_u32(buf, epoch->rejects[i].crc);
+  }
   field_put_u64(buf, epoch->n_notes);
   for (size_t i = 0; i < epoch->n_notes; i++) {
     field_put_u32(buf, epoch->notes[i].source);
@@ -101,6 +108,19 @@ int log_epoch_get(struct slice body, struct arena *arena, struct log_epoch *epoc
   for (size_t i = 0; i < epoch->n_source_ends; i++) {
     if (field_get_u32(body, &at, &epoch->source_ends[i]) != 0) return -1;
   }
+  if (count_get(body, &at, arena, sizeof *epoch->rejects, &epoch->n_rejects, &epoch->rejects) !=
+      0) {
+    return -1;
+  }
+  for (size_t i = 0; i < epoch->n_rejects; i++) {
+    struct log_reject *reject = &epoch->rejects[i];
+    if (field_get_u32(body, &at, &reject->sink) != 0 ||
+        field_get_u64(body, &at, &reject->upto_epoch) != 0 ||
+        field_get_u64(body, &at, &reject->bytes) != 0 ||
+        field_get_u32(body, &at, &reject->crc) != 0) {
+      return -1;
+    }
+  }
   if (count_get(body, &at, arena, sizeof *epoch->notes, &epoch->n_notes, &epoch->notes) != 0) {
     return -1;
   }
@@ -158,6 +178,11 @@ static int epoch_describe(struct buf *out, struct slice body) {
     }
     for (size_t i = 0; i < epoch.n_source_ends; i++) {
       buf_printf(out, "; source %u ended", epoch.source_ends[i]);
+    }
+    for (size_t i = 0; i < epoch.n_rejects; i++) {
+      buf_printf(out, "; sink %u: %llu bytes refused up to epoch %llu", epoch.rejects[i].sink,
+                 (unsigned long long)epoch.rejects[i].bytes,
+                 (unsigned long long)epoch.rejects[i].upto_epoch);
     }
     if (epoch.n_notes > 0) buf_printf(out, "; %zu notes", epoch.n_notes);
   }

@@ -36,6 +36,14 @@ struct log_note {
   struct slice key;
 };
 
+/* What a sink's other side refused; the body is payload, behind that of the inputs. */
+struct log_reject {
+  uint32_t sink;
+  uint64_t upto_epoch;
+  uint64_t bytes;
+  uint32_t crc;
+};
+
 struct log_epoch {
   uint64_t number;
   int64_t clock_us;
@@ -47,6 +55,8 @@ struct log_epoch {
   size_t n_partition_ends;
   uint32_t *source_ends;
   size_t n_source_ends;
+  struct log_reject *rejects;
+  size_t n_rejects;
   struct log_note *notes;
   size_t n_notes;
 };

@@ -59,6 +59,9 @@ static bool epoch_fits(const struct engine *engine, const struct log_epoch *epoc
   for (size_t i = 0; i < epoch->n_source_ends; i++) {
     if (epoch->source_ends[i] >= engine->n_sources) return false;
   }
+  for (size_t i = 0; i < epoch->n_rejects; i++) {
+    if (epoch->rejects[i].sink >= engine->n_sinks) return false;
+  }
   for (size_t i = 0; i < epoch->n_notes; i++) {
     if (epoch->notes[i].source >= engine->n_sources) return false;
   }
@@ -102,25 +105,43 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
   }
   for (size_t i = 0; i < epoch->n_notes; i++)
     engine_note_put(&engine->sources[epoch->notes[i].source], &epoch->notes[i]);
+  for (size_t i = 0; i < epoch->n_rejects; i++) {
+    engine->sinks[epoch->rejects[i].sink].rejected_epoch = epoch->rejects[i].upto_epoch;
+    engine->payload_epoch = epoch->number;
+  }
   engine->last_epoch = epoch->number;
   engine->last_lsn = end_lsn;
   if (epoch->clock_us > engine->clock_us) engine->clock_us = epoch->clock_us;
   return 0;
 }
 
+/* The bytes right before *at, if they are what was logged. */
+static int payload_find(const struct recovery *recovery, size_t *at, uint64_t bytes, uint32_t crc,
+                        struct slice *payload) {
+  if (bytes > *at) return -1;
+  *at -= (size_t)bytes;
+  *payload = (struct slice){recovery->payload.data + *at, (size_t)bytes};
+  return crc32c(0, payload->data, payload->len) == crc ? 0 : -1;
+}
+
 /* Step 6: the payloads right in front of an epoch's record, in order, belong to its inputs that say
  * so. In front of those may be payload of an epoch whose own record a power cut took. */
 static int epoch_replay(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn,
                         struct err *err) {
-  struct slice *payloads = arena_zalloc(&recovery->arena, (epoch->n_inputs + 1) * sizeof *payloads);
+  size_t n = epoch->n_inputs + epoch->n_rejects;
+  struct slice *payloads = arena_zalloc(&recovery->arena, (n + 1) * sizeof *payloads);
   size_t at = recovery->payload.len;
+  for (size_t i = epoch->n_rejects; i-- > 0;) {
+    const struct log_reject *reject = &epoch->rejects[i];
+    if (payload_find(recovery, &at, reject->bytes, reject->crc, &payloads[epoch->n_inputs + i]) !=
+        0) {
+      return damaged(recovery, end_lsn, "epoch", err);
+    }
+  }
   for (size_t i = epoch->n_inputs; i-- > 0;) {
     const struct log_input *input = &epoch->inputs[i];
     if (!(input->flags & LOG_INPUT_PAYLOAD)) continue;
-    if (input->bytes > at) return damaged(recovery, end_lsn, "epoch", err);
-    at -= (size_t)input->bytes;
-    payloads[i] = (struct slice){recovery->payload.data + at, (size_t)input->bytes};
-    if (crc32c(0, payloads[i].data, payloads[i].len) != input->crc)
+    if (payload_find(recovery, &at, input->bytes, input->crc, &payloads[i]) != 0)
       return damaged(recovery, end_lsn, "epoch", err);
   }
   int result = take_from_log(recovery->engine, epoch, payloads, &recovery->epoch, err);

@@ -76,10 +76,10 @@ static struct slice raw_of(const struct stage *of, const struct batch *batch, ui
   return raw;
 }
 
-static void row_fill(struct batch *into, uint32_t at, const struct stage *of,
-                     const struct batch *batch, const struct row_error *error) {
+/* A row of .errors; what it is given lives as long as the batch. */
+static void row_fill(struct batch *into, uint32_t at, const struct stage *of, struct slice raw,
+                     struct slice code, struct slice message, struct slice position) {
   struct arena *arena = &into->arena;
-  struct slice raw = raw_of(of, batch, error->row, arena);
   bool text = is_text(raw);
   if (!text) {
     char *encoded = arena_alloc(arena, raw.len * 4 / 3 + 8);
@@ -90,14 +90,11 @@ static void row_fill(struct batch *into, uint32_t at, const struct stage *of,
   struct buf json;
   buf_init(&json);
   buf_put_text(&json, "{\"code\":");
-  value_put_json_string(&json, slice_of(error->code));
+  value_put_json_string(&json, code);
   buf_put_text(&json, ",\"text\":");
-  value_put_json_string(&json, slice_of(error->text));
+  value_put_json_string(&json, message);
   buf_put_char(&json, '}');
   struct slice detail = arena_slice(arena, buf_slice(&json));
-  buf_clear(&json);
-  batch_put_position(&json, batch, error->row);
-  struct slice position = arena_slice(arena, buf_slice(&json));
   buf_fini(&json);
   into->slots[ERROR_RAW][at] = value_text(raw.data, raw.len);
   into->slots[ERROR_ENCODING][at] = text ? value_text("text", 4) : value_text("base64", 6);
@@ -105,8 +102,73 @@ static void row_fill(struct batch *into, uint32_t at, const struct stage *of,
   into->slots[ERROR_ERROR][at].type = VALUE_JSON;
   into->slots[ERROR_COMPONENT][at] = value_text(of->name, strlen(of->name));
   into->slots[ERROR_POSITION][at] = value_text(position.data, position.len);
+}
+
+static struct batch *errors_batch(const struct stage_run *run, size_t n) {
+  struct batch *batch = batch_new(run->stage->ports[0].schema->rowset, (uint32_t)n);
+  for (uint32_t s = 0; s < ERROR_SLOTS; s++) batch_column(batch, s);
+  batch->ords = arena_alloc(&batch->arena, n * sizeof *batch->ords);
+  batch->time_us = arena_alloc(&batch->arena, n * sizeof *batch->time_us);
+  return batch;
+}
+
+static void errors_give(struct runner *runner, struct stage_run *run, struct batch *batch) {
+  runner_adopt(runner, batch);
+  struct view_list *list = &run->heads[0];
+  array_grow((void **)&list->list, &list->cap, list->n, sizeof *list->list);
+  list->list[list->n++] = (struct view){.batch = batch, .n = batch->n_rows};
+  atomic_fetch_add(&run->figures.records_out, batch->n_rows);
+}
+
+static void row_of_error(struct batch *into, uint32_t at, const struct stage *of,
+                         const struct batch *batch, const struct row_error *error) {
+  struct buf text;
+  buf_init(&text);
+  batch_put_position(&text, batch, error->row);
+  struct slice position = arena_slice(&into->arena, buf_slice(&text));
+  buf_fini(&text);
+  row_fill(into, at, of, raw_of(of, batch, error->row, &into->arena), slice_of(error->code),
+           slice_of(error->text), position);
   into->ords[at] = batch_ord(batch, error->row);
   into->time_us[at] = batch->time_us != NULL ? batch->time_us[error->row] : 0;
+}
+
+/* ------------------------------------------------------------------ refused by the other side */
+
+static bool reject_get(const struct epoch_reject *reject, size_t *at, struct slice *code,
+                       struct slice *text, struct slice *record) {
+  return field_get_bytes(reject->body, at, code) == 0 &&
+         field_get_bytes(reject->body, at, text) == 0 &&
+         field_get_bytes(reject->body, at, record) == 0;
+}
+
+/* They stand before all else of the epoch. */
+void run_rejects_count(struct runner *runner, struct epoch_reject *reject) {
+  struct slice code, text, record;
+  size_t at = 0;
+  while (reject_get(reject, &at, &code, &text, &record)) reject->n_records++;
+  reject->first_ord = runner->next_ord;
+  runner->next_ord += reject->n_records;
+}
+
+static void rejects_give(struct runner *runner, struct stage_run *run, const struct stage *of) {
+  for (size_t i = 0; i < runner->epoch->n_rejects; i++) {
+    const struct epoch_reject *reject = &runner->epoch->rejects[i];
+    if (of->kind != STAGE_SINK || reject->sink != of->kind_index || reject->n_records == 0)
+      continue;
+    struct batch *batch = errors_batch(run, reject->n_records);
+    struct slice code, text, record;
+    size_t at = 0;
+    for (uint32_t r = 0; r < reject->n_records; r++) {
+      if (!reject_get(reject, &at, &code, &text, &record)) break;
+      char *position = arena_printf(&batch->arena, "sent to %s up to epoch %llu", of->name,
+                                    (unsigned long long)reject->upto_epoch);
+      row_fill(batch, r, of, record, code, text, slice_of(position));
+      batch->ords[r] = reject->first_ord + r;
+      batch->time_us[r] = runner->epoch->clock_us;
+    }
+    errors_give(runner, run, batch);
+  }
 }
 
 void run_errors(struct runner *runner, struct stage_run *run) {
@@ -116,22 +178,16 @@ void run_errors(struct runner *runner, struct stage_run *run) {
   while (head->kind == STAGE_STATELESS || head->kind == STAGE_SINK) head = head->inputs[0].stage;
   run->track = run_of(runner, head)->track;
   run->heads[0].n = 0;
+  rejects_give(runner, run, of);
   size_t n = 0;
   for (size_t t = 0; t < from->n_tasks; t++) n += from->errors[t].n;
   if (n == 0 || of->on_error != ON_ERROR_DEAD_LETTER) return;
-  struct batch *batch = batch_new(run->stage->ports[0].schema->rowset, (uint32_t)n);
-  for (uint32_t s = 0; s < ERROR_SLOTS; s++) batch_column(batch, s);
-  batch->ords = arena_alloc(&batch->arena, n * sizeof *batch->ords);
-  batch->time_us = arena_alloc(&batch->arena, n * sizeof *batch->time_us);
+  struct batch *batch = errors_batch(run, n);
   uint32_t at = 0;
   for (size_t t = 0; t < from->n_tasks; t++) {
     for (size_t i = 0; i < from->errors[t].n; i++) {
-      row_fill(batch, at++, of, from->batches[t], &from->errors[t].list[i]);
+      row_of_error(batch, at++, of, from->batches[t], &from->errors[t].list[i]);
     }
   }
-  runner_adopt(runner, batch);
-  struct view_list *list = &run->heads[0];
-  array_grow((void **)&list->list, &list->cap, list->n, sizeof *list->list);
-  list->list[list->n++] = (struct view){.batch = batch, .n = (uint32_t)n};
-  atomic_fetch_add(&run->figures.records_out, n);
+  errors_give(runner, run, batch);
 }

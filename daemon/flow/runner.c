@@ -185,6 +185,7 @@ static void epoch_clean(struct runner *runner) {
 void runner_run(struct runner *runner, struct epoch *epoch) {
   runner->epoch = epoch;
   runner->stop_found = false;
+  for (size_t i = 0; i < epoch->n_rejects; i++) run_rejects_count(runner, &epoch->rejects[i]);
   runner->first_ord = runner->next_ord++;
   epoch->n_batches = runner->graph->n_kind[STAGE_SINK];
   epoch->batches = mem_zalloc(epoch->n_batches * sizeof(struct sink_batch *));
@@ -368,6 +369,10 @@ int runner_load(struct runner *runner, const struct snapshot_section *section_re
 
 bool runner_stopped(const struct runner *runner) {
   return runner->stopped;
+}
+
+void runner_count_rejects(struct runner *runner, uint32_t stage, uint64_t n) {
+  atomic_fetch_add(&runner->runs[stage].figures.errors, n);
 }
 
 uint64_t runner_state_bytes(const struct runner *runner) {

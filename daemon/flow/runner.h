@@ -39,6 +39,9 @@ int runner_save(const struct runner *runner, struct snapshot_writer *writer, str
 int runner_load(struct runner *runner, const struct snapshot_section *section, bool *known,
                 struct err *err);
 
+/* Records of a sink's that the other side refused. Any thread. */
+void runner_count_rejects(struct runner *runner, uint32_t stage, uint64_t n);
+
 uint64_t runner_state_bytes(const struct runner *runner);
 const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage);
 

@@ -40,6 +40,7 @@ void epoch_free(struct epoch *epoch) {
   for (size_t i = 0; i < epoch->n_batches; i++) sink_batch_free(epoch->batches[i]);
   for (size_t i = 0; i < epoch->n_notes; i++) free((void *)epoch->notes[i].key.data);
   free(epoch->notes);
+  free(epoch->rejects);
   free(epoch->blocks);
   free(epoch->chunks);
   free(epoch->new_partitions);
@@ -79,6 +80,17 @@ static void epoch_commit(struct epoch *epoch, const struct chunk *chunk) {
   array_grow((void **)&epoch->chunks, &epoch->cap_chunks, epoch->n_chunks, sizeof *epoch->chunks);
   epoch->chunks[epoch->n_chunks++] = *chunk;
   epoch->bytes += chunk->len;
+}
+
+void epoch_reject_add(struct epoch *epoch, uint32_t sink, uint64_t upto_epoch, struct slice body) {
+  char *copy = epoch_reserve(epoch, body.len);
+  memcpy(copy, body.data, body.len);
+  epoch->blocks[epoch->n_blocks - 1].used += body.len;
+  epoch->bytes += body.len;
+  array_grow((void **)&epoch->rejects, &epoch->cap_rejects, epoch->n_rejects,
+             sizeof *epoch->rejects);
+  epoch->rejects[epoch->n_rejects++] =
+      (struct epoch_reject){.sink = sink, .upto_epoch = upto_epoch, .body = {copy, body.len}};
 }
 
 static void epoch_partition_end(struct epoch *epoch, struct partition_id id) {
@@ -182,11 +194,13 @@ struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t c
 }
 
 static bool epoch_empty(const struct epoch *epoch) {
-  return epoch->n_chunks == 0 && epoch->n_partition_ends == 0 && epoch->n_source_ends == 0;
+  return epoch->n_chunks == 0 && epoch->n_rejects == 0 && epoch->n_partition_ends == 0 &&
+         epoch->n_source_ends == 0;
 }
 
 /* All sources in turn, a different one first each time, until the epoch is full. */
 static int gather(struct engine *engine, struct epoch *epoch, uint64_t bytes_max, struct err *err) {
+  engine_rejects_take(engine, epoch);
   for (size_t i = 0; i < engine->n_sources; i++) {
     struct engine_source *source = &engine->sources[(engine->next_source + i) % engine->n_sources];
     if (!source->ready || source->ended) continue;
@@ -318,7 +332,7 @@ struct epoch *engine_take(struct engine *engine) {
   struct epoch *epoch = engine->open_epoch;
   bool clock_due = engine->next_clock_us <= now_us;
   if (epoch == NULL) {
-    bool ready = false;
+    bool ready = engine_rejects_any(engine);
     for (size_t i = 0; i < engine->n_sources; i++) {
       ready |= engine->sources[i].ready && !engine->sources[i].ended;
     }
@@ -348,7 +362,11 @@ struct epoch *engine_take(struct engine *engine) {
 }
 
 struct epoch *engine_take_rest(struct engine *engine) {
-  if (engine->open_epoch == NULL) return NULL;
+  if (engine->open_epoch == NULL) {
+    if (!engine_rejects_any(engine)) return NULL;
+    engine->open_epoch = engine_epoch_new(engine, 0, clock_wall_us(engine->io->clock));
+    engine_rejects_take(engine, engine->open_epoch);
+  }
   if (!epoch_empty(engine->open_epoch)) return epoch_close(engine);
   epoch_free(engine->open_epoch);
   engine->open_epoch = NULL;
@@ -440,6 +458,10 @@ int take_from_log(struct engine *engine, const struct log_epoch *logged,
     } else if (range_reread(engine, epoch, input, err) != 0) {
       return -1;
     }
+  }
+  for (size_t i = 0; i < logged->n_rejects; i++) {
+    const struct log_reject *reject = &logged->rejects[i];
+    epoch_reject_add(epoch, reject->sink, reject->upto_epoch, payloads[logged->n_inputs + i]);
   }
   for (size_t i = 0; i < logged->n_partition_ends; i++) {
     epoch_partition_end(epoch, logged->partition_ends[i]);
