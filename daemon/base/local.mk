@@ -6,6 +6,7 @@ libtidemark_a_SOURCES += \
 	daemon/base/diag.c daemon/base/diag.h \
 	daemon/base/err.c daemon/base/err.h \
 	daemon/base/hash.c daemon/base/hash.h \
+	daemon/base/histogram.c daemon/base/histogram.h \
 	daemon/base/limits.h \
 	daemon/base/mem.c daemon/base/mem.h \
 	daemon/base/nearest.c daemon/base/nearest.h \

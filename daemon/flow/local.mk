@@ -10,6 +10,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/explain.c \
 	daemon/flow/graph.h \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
+	daemon/flow/metrics.c daemon/flow/metrics.def daemon/flow/metrics.h \
 	daemon/flow/plugin.h \
 	daemon/flow/recover.c \
 	daemon/flow/registry.c \
