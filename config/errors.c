@@ -162,24 +162,44 @@ static void put_source_line(struct buf *out, const struct config_errors *errors,
   buf_put_char(out, '\n');
 }
 
-void config_errors_put(struct config_errors *errors, struct buf *out) {
+void config_errors_sort(struct config_errors *errors) {
   if (errors->n > 1) qsort(errors->list, errors->n, sizeof *errors->list, by_place);
+  size_t kept = 0;
+  errors->n_warnings = 0;
+  for (size_t i = 0; i < errors->n; i++) {
+    struct config_error *error = &errors->list[i];
+    if (kept > 0 && by_place(error, &errors->list[kept - 1]) == 0) {
+      free(error->text); /* said once for each alias of a node */
+      continue;
+    }
+    errors->n_warnings += error->warning;
+    errors->list[kept++] = *error;
+  }
+  errors->n = kept;
+}
+
+void config_error_put(const struct config_error *error, struct buf *out) {
+  const struct place *place = &error->place;
+  if (place->file != NULL) {
+    put_clean(out, slice_of(place->file->path));
+    buf_put_char(out, ':');
+    if (place->line > 0) buf_printf(out, "%u:%u:", place->line, place->column);
+    buf_put_char(out, ' ');
+  }
+  if (error->warning) buf_put_text(out, "warning: ");
+  put_clean(out, slice_of(error->text));
+}
+
+void config_errors_put(struct config_errors *errors, struct buf *out) {
+  config_errors_sort(errors);
   if (errors->n_hidden > 1)
     qsort(errors->hidden, errors->n_hidden, sizeof *errors->hidden, place_compare);
   struct place_cursor cursor = {0};
   const struct config_file *file = NULL;
   for (size_t i = 0; i < errors->n; i++) {
     const struct config_error *error = &errors->list[i];
-    if (i > 0 && by_place(error, error - 1) == 0) continue; /* once for each alias of a node */
     const struct place *place = &error->place;
-    if (place->file != NULL) {
-      put_clean(out, slice_of(place->file->path));
-      buf_put_char(out, ':');
-      if (place->line > 0) buf_printf(out, "%u:%u:", place->line, place->column);
-      buf_put_char(out, ' ');
-    }
-    if (error->warning) buf_put_text(out, "warning: ");
-    put_clean(out, slice_of(error->text));
+    config_error_put(error, out);
     buf_put_char(out, '\n');
     if (place->file == NULL || place->line == 0) continue;
     if (file != place->file) {

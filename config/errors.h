@@ -52,7 +52,11 @@ void config_errors_hide(struct config_errors *errors, struct place place);
 static inline bool config_errors_any(const struct config_errors *errors) {
   return errors->n > errors->n_warnings;
 }
-/* All of them as text, sorted by file, line and column; each once. */
+/* By file, line and column; each once. */
+void config_errors_sort(struct config_errors *errors);
+/* Place and sentence, in one line without its end. */
+void config_error_put(const struct config_error *error, struct buf *out);
+/* All of them, sorted, each with its line and a caret. */
 void config_errors_put(struct config_errors *errors, struct buf *out);
 
 #endif

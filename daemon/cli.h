@@ -26,12 +26,14 @@ struct cli_command {
   int (*main)(struct cli *cli);
 };
 
-/* In cli_common.c: prints `tidemark: error: ...` and gives the status of the code. */
+/* In cli_common.c: says what ends the command, or a pipeline, and gives the status of the code. */
 int cli_error(struct cli *cli, const struct err *err);
+int cli_pipeline_error(struct cli *cli, const char *pipeline, const struct err *err);
 /* A wrong command line: says what, shows the usage, 64. */
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The configuration at path, compiled. Errors and warnings are printed to stderr. NULL: *status. */
+/* The configuration at path, compiled. Errors and warnings are printed to stderr: each with its
+ * line and a caret, or as a message of its own when messages are objects. NULL: *status. */
 struct cli_config {
   struct config *config;
   struct graph **graphs; /* one per pipeline */

@@ -38,6 +38,15 @@ static void functions_put(struct buf *out) {
   free(list);
 }
 
+static void message_put(struct buf *out, const struct diag_message *message) {
+  buf_printf(out, "%s (%s)\n    %s.\n    What to do: %s.\n", message->id,
+             diag_level_name(message->level), message->meaning, message->action);
+}
+
+static void messages_put(struct buf *out) {
+  for (size_t i = 0; i < MESSAGES; i++) message_put(out, &diag_messages[i]);
+}
+
 static void print(struct buf *text) {
   fwrite(text->data, 1, text->len, stdout);
   buf_fini(text);
@@ -63,10 +72,17 @@ static int type_print(struct cli *cli, const char *name) {
 }
 
 static int list_main(struct cli *cli) {
-  if (cli->argc > 2) return cli_usage(cli, "at most one thing is wanted");
-  const char *what = cli->argc == 2 ? cli->argv[1] : "";
+  const char *what = cli->argc >= 2 ? cli->argv[1] : "";
   struct buf out;
   buf_init(&out);
+  if (cli->argc == 3 && strcmp(what, "messages") == 0) {
+    const struct diag_message *message = diag_message_find(cli->argv[2]);
+    if (message == NULL) return cli_usage(cli, "there is no message \"%s\"", cli->argv[2]);
+    message_put(&out, message);
+    print(&out);
+    return 0;
+  }
+  if (cli->argc > 2) return cli_usage(cli, "at most one thing is wanted");
   if (what[0] == '\0') {
     for (int kind = 0; kind < 3; kind++) kind_print(kind);
     codecs_print();
@@ -81,6 +97,9 @@ static int list_main(struct cli *cli) {
     codecs_print();
   } else if (strcmp(what, "functions") == 0) {
     functions_put(&out);
+    print(&out);
+  } else if (strcmp(what, "messages") == 0) {
+    messages_put(&out);
     print(&out);
   } else if (strcmp(what, "pipeline") == 0) {
     reference_put_pipeline_text(&out);
@@ -107,10 +126,12 @@ static int list_main(struct cli *cli) {
 
 const struct cli_command cli_list = {
     .name = "list",
-    .usage = "list [sources | transforms | sinks | codecs | functions | pipeline | TYPE]",
+    .usage = "list [sources | transforms | sinks | codecs | functions | pipeline | messages [ID] | "
+             "TYPE]",
     .text = "show what components and functions there are, and their options",
     .help = "\n  TYPE          a component's options, with types, defaults and ranges\n"
             "  pipeline      the options of a pipeline itself\n"
+            "  messages [ID] what the program says of itself: ids, what they mean, what to do\n"
             "  --reference   everything, as Markdown\n"
             "  --man1        the commands, as a man page\n"
             "  --man5        everything, as a man page\n"

@@ -235,6 +235,37 @@ static void parts_put(struct page *page) {
   rows_put(page, "code", codes);
 }
 
+static const struct row diagnostics_rows[] = {
+    {"time", "RFC 3339, UTC, with microseconds"},
+    {"level", "`error`, `warning`, `info` or `debug`"},
+    {"id", "one of the ids below"},
+    {"pipeline", "whose it is; left out when it is the program's"},
+    {"kind, component", "who speaks: `source`, `transform`, `sink`, `log`, ..., and its name"},
+    {"text", "the sentence"},
+    {"repeated", "so many more like it were counted, not printed; left out when there were none"},
+    {NULL, NULL}};
+
+static void messages_put(struct page *page) {
+  page_heading(page, 2, "Messages");
+  page_text(page, "What the program says of itself goes to the standard error, a line a message, "
+                  "with the message's id in brackets at its end; `tidemark run --log-format json` "
+                  "makes each an object:");
+  rows_put(page, "member", diagnostics_rows);
+  page_text(page, "Of the same message of the same component 5 are printed in 10 s; the others are "
+                  "counted and told when the 10 s are over, with the text of the last. What ends a "
+                  "pipeline or the program is always printed. When the standard error goes to "
+                  "journald, lines begin with their priority, as `<4>`, which journald takes off.");
+  page_text(page, "Ids never change their meaning. `tidemark list messages ID` shows one.");
+  page_rows(page, "id");
+  for (size_t i = 0; i < MESSAGES; i++) {
+    const struct diag_message *message = &diag_messages[i];
+    char text[1024];
+    snprintf(text, sizeof text, "%s: %s. What to do: %s.", diag_level_name(message->level),
+             message->meaning, message->action);
+    page_row(page, message->id, text);
+  }
+}
+
 /* ------------------------------------------------------------------ expressions */
 
 static const struct row literal_rows[] = {
@@ -331,6 +362,7 @@ void cli_reference_put(struct buf *out, bool man) {
   parts_put(&page);
   aggregates_put(&page);
   expressions_put(&page);
+  messages_put(&page);
   if (man) {
     page_heading(&page, 2, "See also");
     page_text(&page, "`tidemark`(1)");

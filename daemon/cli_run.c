@@ -36,7 +36,7 @@ static int engines_open(struct run *run) {
     if (engine_open(&run->engines[i], config->graphs[i], &run->cli->io, &run->cli->diag, &err) !=
         0) {
       run->engines[i] = NULL;
-      return cli_error(run->cli, &err);
+      return cli_pipeline_error(run->cli, config->graphs[i]->pipeline->settings.name, &err);
     }
     run->n_open++;
   }
@@ -52,17 +52,16 @@ static void drain_begin(struct run *run) {
     if (run->engines[i] != NULL) engine_drain(run->engines[i]);
   }
   run->drain_until_us = clock_mono_us(run->cli->io.clock) + timeout_us;
-  diag_say(&run->cli->diag, DIAG_INFO, NULL,
+  diag_say(&run->cli->diag, MESSAGE_DRAIN_STARTED, NULL,
            "stopping: what was taken is delivered first; a second signal stops at once");
 }
 
 static void engine_end(struct run *run, size_t i) {
   struct engine *engine = run->engines[i];
   if (engine_state(engine) == ENGINE_FAILED) {
-    struct err err = *engine_error(engine);
-    err_wrap(&err, "%s", run->config->graphs[i]->pipeline->settings.name);
     progress_clear(run->progress);
-    int status = cli_error(run->cli, &err);
+    const char *name = run->config->graphs[i]->pipeline->settings.name;
+    int status = cli_pipeline_error(run->cli, name, engine_error(engine));
     if (run->status == 0) run->status = status;
   } else {
     progress_clear(run->progress);
@@ -79,7 +78,7 @@ static int turns(struct run *run) {
   while (run->n_open > 0) {
     if (run->signals > 0 && !run->draining) drain_begin(run);
     if (run->signals > 1) {
-      diag_say(&run->cli->diag, DIAG_WARNING, NULL,
+      diag_say(&run->cli->diag, MESSAGE_STOPPED_AT_ONCE, NULL,
                "stopped at once; what was not delivered is delivered after the next start");
       return err_exit_status(ERR_RETRY);
     }
@@ -97,7 +96,7 @@ static int turns(struct run *run) {
     if (run->draining) {
       int64_t left_us = run->drain_until_us - clock_mono_us(io->clock);
       if (left_us <= 0) {
-        diag_say(&run->cli->diag, DIAG_WARNING, NULL,
+        diag_say(&run->cli->diag, MESSAGE_DRAIN_TIMED_OUT, NULL,
                  "drain_timeout is over and not all was delivered; the rest is delivered after the "
                  "next start");
         return err_exit_status(ERR_RETRY);
@@ -105,6 +104,8 @@ static int turns(struct run *run) {
       if (wait_us < 0 || wait_us > left_us) wait_us = left_us;
     }
     wait_us = progress_turn(run->progress, run->engines, run->config->n_graphs, wait_us);
+    int64_t tick_us = diag_tick(&run->cli->diag);
+    if (tick_us >= 0 && (wait_us < 0 || tick_us < wait_us)) wait_us = tick_us;
     struct err err;
     if (loop_wait(io->loop, wait_us, &err) != 0) return cli_error(run->cli, &err);
   }
@@ -119,7 +120,12 @@ static int run_main(struct cli *cli) {
       quiet = true;
     else if (strcmp(cli->argv[i], "--verbose") == 0)
       cli->diag.level = DIAG_DEBUG;
-    else if (cli->argv[i][0] == '-' && cli->argv[i][1] != '\0')
+    else if (strcmp(cli->argv[i], "--log-format") == 0) {
+      const char *format = i + 1 < cli->argc ? cli->argv[++i] : "";
+      cli->diag.json = strcmp(format, "json") == 0;
+      if (!cli->diag.json && strcmp(format, "text") != 0)
+        return cli_usage(cli, "--log-format wants text or json");
+    } else if (cli->argv[i][0] == '-' && cli->argv[i][1] != '\0')
       return cli_usage(cli, "unknown option %s", cli->argv[i]);
     else if (path != NULL)
       return cli_usage(cli, "one configuration is wanted");
@@ -137,7 +143,8 @@ static int run_main(struct cli *cli) {
       loop_on_signal(cli->io.loop, SIGINT, signalled, &run, &err) != 0) {
     status = cli_error(cli, &err);
   } else {
-    run.progress = progress_new(cli->io.clock, stderr, !quiet && isatty(STDERR_FILENO));
+    run.progress =
+        progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
     status = engines_open(&run);
     if (status == 0) status = turns(&run);
     progress_free(run.progress);
@@ -151,7 +158,7 @@ static int run_main(struct cli *cli) {
 
 const struct cli_command cli_run = {
     .name = "run",
-    .usage = "run [--quiet | --verbose] CONFIG",
+    .usage = "run [--quiet | --verbose] [--log-format text|json] CONFIG",
     .text = "run the pipelines of a configuration",
     .help =
         "\nCONFIG is a YAML file or a folder of them. Pipelines whose sources all come to an end "
@@ -161,8 +168,11 @@ const struct cli_command cli_run = {
         "taken (within drain_timeout) and ends with 0 only if nothing was left behind. A second "
         "signal stops\n"
         "at once. Either way, and after a crash, the next start goes on where this one ended.\n\n"
-        "  --quiet     only warnings and errors, no progress\n"
-        "  --verbose   more diagnostics\n\n"
+        "  --quiet            only warnings and errors, no progress\n"
+        "  --verbose          more diagnostics\n"
+        "  --log-format json  each message as one JSON object; `tidemark list messages` shows "
+        "their "
+        "ids\n\n"
         "Exit status: 0 done; 65 a record stopped the pipeline (on_error: stop); 69 a limit was "
         "reached;\n"
         "70 internal; 74 disk or damaged state; 75 try again (in use, left something behind); 77 "

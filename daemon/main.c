@@ -2,6 +2,7 @@
 #include "daemon/cli.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/io/notify.h"
 
 #include <string.h>
 
@@ -19,6 +20,10 @@ static void help_print(FILE *to) {
   fputs("\n`tidemark COMMAND --help` says more about each.\n", to);
 }
 
+/* So often is the same said by the same in so long a time; then it is counted. */
+#define SAID_MOST 5
+#define SAID_WINDOW (10 * 1000 * 1000)
+
 static bool help_wanted(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--") == 0) return false;
@@ -32,10 +37,17 @@ static int command_run(const struct cli_command *command, int argc, char **argv)
     printf("usage: tidemark %s\n\n%s.\n%s", command->usage, command->text, command->help);
     return 0;
   }
-  struct cli cli = {.argc = argc, .argv = argv, .command = command, .diag = {stderr, DIAG_INFO}};
+  struct cli cli = {.argc = argc,
+                    .argv = argv,
+                    .command = command,
+                    .diag = {.stream = stderr, .level = DIAG_INFO}};
+  cli.diag.priorities = notify_stderr_is_journal();
   struct err err;
   if (io_real_open(&cli.io, &err) != 0) return cli_error(&cli, &err);
+  cli.diag.clock = clock_for_diag(cli.io.clock);
+  diag_limit(&cli.diag, SAID_MOST, SAID_WINDOW);
   int status = command->main(&cli);
+  diag_limit_end(&cli.diag);
   io_real_close(&cli.io);
   if (fflush(stdout) != 0 && status == 0) status = err_exit_status(ERR_IO);
   return status;

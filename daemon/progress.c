@@ -86,6 +86,11 @@ int64_t progress_turn(struct progress *progress, struct engine *const *engines, 
 void progress_summary(const struct graph *graph, const struct engine *engine,
                       const struct diag *diag) {
   static const char *const counter_names[TRANSFORM_COUNTERS] = {"late", "duplicates", "dropped"};
+  static const char *const kinds[] = {[STAGE_SOURCE] = "source",
+                                      [STAGE_STATELESS] = "transform",
+                                      [STAGE_KEYED] = "transform",
+                                      [STAGE_SINK] = "sink"};
+  const char *name = graph->pipeline->settings.name;
   for (size_t i = 0; i < graph->n_stages; i++) {
     const struct stage *stage = graph->stages[i];
     if (stage->kind == STAGE_MERGE || stage->kind == STAGE_ERRORS) continue;
@@ -99,14 +104,15 @@ void progress_summary(const struct graph *graph, const struct engine *engine,
       }
     }
     if (figures->errors > 0) buf_printf(&text, ", %" PRIu64 " errors", figures->errors);
-    diag_say(diag, DIAG_INFO, graph->pipeline->settings.name, "%s: %s", stage->name,
-             buf_cstr(&text));
+    struct diag_where where = {name, kinds[stage->kind], stage->name};
+    diag_say(diag, MESSAGE_COMPONENT_TOTAL, &where, "%s", buf_cstr(&text));
     buf_fini(&text);
   }
   struct engine_figures figures;
   engine_figures(engine, &figures);
   if (figures.snapshot_pause_us_max > 0) {
-    diag_say(diag, DIAG_INFO, graph->pipeline->settings.name,
-             "longest pause for a snapshot: %.1f ms", (double)figures.snapshot_pause_us_max / 1e3);
+    struct diag_where where = {name, NULL, NULL};
+    diag_say(diag, MESSAGE_SNAPSHOT_PAUSE, &where, "longest pause for a snapshot: %.1f ms",
+             (double)figures.snapshot_pause_us_max / 1e3);
   }
 }

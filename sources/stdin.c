@@ -56,15 +56,15 @@ static int stdin_open(void *instance, struct source_ctx *ctx, struct err *err) {
   }
   source->open = true;
   if (source->ended) {
-    diag_say(ctx->diag, DIAG_WARNING, ctx->where,
+    diag_say(ctx->diag, MESSAGE_STDIN_OVER, ctx->where,
              "the standard input came to its end in an earlier run, after %llu bytes; nothing more "
              "is read from it with this state folder",
              (unsigned long long)source->position);
     source_ready(ctx);
     return 0;
   }
-  diag_say(ctx->diag, DIAG_INFO, ctx->where, "reading the standard input from byte %llu on",
-           (unsigned long long)source->position);
+  diag_say(ctx->diag, MESSAGE_STDIN_OPENED, ctx->where,
+           "reading the standard input from byte %llu on", (unsigned long long)source->position);
   if (loop_stream_open_stdin(ctx->io->loop, readable, source, &source->stream, err) != 0) return -1;
   loop_stream_want(source->stream, true);
   return 0;
@@ -160,7 +160,7 @@ static int stdin_take(void *instance, struct take *take, struct err *err) {
   source->source_ended = true;
   if (source->half_len > 0) commit_carried(source, take, NULL, 0);
   if (source->stream != NULL) {
-    diag_say(source->ctx->diag, DIAG_INFO, source->ctx->where,
+    diag_say(source->ctx->diag, MESSAGE_STDIN_ENDED, source->ctx->where,
              "the standard input has ended after %llu bytes", (unsigned long long)source->position);
     take_partition_end(take, source->partition);
   }
@@ -171,7 +171,7 @@ static int stdin_take(void *instance, struct take *take, struct err *err) {
 static void stdin_close(void *instance) {
   struct stdin_source *source = instance;
   if (source->open && !source->ended)
-    diag_say(source->ctx->diag, DIAG_INFO, source->ctx->where,
+    diag_say(source->ctx->diag, MESSAGE_STDIN_LEFT, source->ctx->where,
              "stopped reading the standard input; the next run goes on at byte %llu",
              (unsigned long long)source->position);
   source->open = false;

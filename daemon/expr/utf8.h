@@ -4,14 +4,7 @@
 #ifndef TIDEMARK_EXPR_UTF8_H
 #define TIDEMARK_EXPR_UTF8_H
 
-#include "daemon/base/slice.h"
-
-#include <stddef.h>
-#include <stdint.h>
-
-static inline bool utf8_continues(char c) {
-  return ((unsigned char)c & 0xc0) == 0x80;
-}
+#include "daemon/base/utf8.h"
 
 /* The byte behind the character at `at`; at < text.len. */
 static inline size_t utf8_next(struct slice text, size_t at) {
@@ -42,10 +35,6 @@ static inline size_t utf8_skip(struct slice text, size_t at, uint64_t n) {
   return at;
 }
 
-bool utf8_valid(struct slice text);
-
-/* The code point at *at, which is moved behind it; -1 and one byte further if it is not UTF-8. */
-int32_t utf8_decode(struct slice text, size_t *at);
 /* Room for 4 bytes; returns how many. */
 size_t utf8_encode(char *to, uint32_t c);
 

@@ -220,7 +220,7 @@ static void replay(struct engine *engine) {
       engine->next_clock_us = runner_next_clock_us(engine->runner);
       if (engine->state == ENGINE_RECOVERING) engine->state = ENGINE_RUNNING;
       if (engine->replayed_epochs > 0) {
-        diag_say(engine->diag, DIAG_INFO, engine->where,
+        diag_say(engine->diag, MESSAGE_RECOVERY_FINISHED, &engine->where,
                  "recovered: %" PRIu64 " epochs of the log were run again",
                  engine->replayed_epochs);
       }
@@ -254,13 +254,6 @@ static void log_watch(struct engine *engine) {
     engine_fail(engine, &err);
     return;
   }
-  const char *stall = wal_stall(engine->wal);
-  if (stall != NULL && !engine->stall_said) {
-    diag_say(engine->diag, DIAG_WARNING, engine->where, "the log waits: %s", stall);
-  } else if (stall == NULL && engine->stall_said) {
-    diag_say(engine->diag, DIAG_INFO, engine->where, "the log goes on");
-  }
-  engine->stall_said = stall != NULL;
 }
 
 static bool all_sources_ended(const struct engine *engine) {
@@ -361,19 +354,19 @@ static void sources_make(struct engine *engine) {
       source->engine = engine;
       source->stage = stage;
       source->instance = stage->component->instance;
-      source->where = mem_printf("%s: source %s", engine->settings->name, stage->name);
+      diag_where_init(&source->where, engine->settings->name, "source", stage->name);
       source->rereadable = stage->source->flags(source->instance) & SOURCE_REREADABLE;
-      source->ctx = (struct source_ctx){engine->io, engine->diag, source->where,
+      source->ctx = (struct source_ctx){engine->io, engine->diag, &source->where,
                                         stage->source_common, source};
     } else if (stage->kind == STAGE_SINK) {
       struct engine_sink *sink = &engine->sinks[stage->kind_index];
       sink->engine = engine;
       sink->stage = stage;
       sink->instance = stage->component->instance;
-      sink->where = mem_printf("%s: sink %s", engine->settings->name, stage->name);
+      diag_where_init(&sink->where, engine->settings->name, "sink", stage->name);
       sink->id = mem_printf("%s/%s", engine->settings->name, stage->name);
       sink->ctx = (struct sink_ctx){
-          engine->io,   engine->diag, sink->where, sink->id, stage->component->common,
+          engine->io,   engine->diag, &sink->where, sink->id, stage->component->common,
           stage->codec, sink};
       buf_init(&sink->state);
       buf_init(&sink->rejecting);
@@ -387,6 +380,7 @@ static int open_all(struct engine *engine, struct err *err) {
   uint64_t log_id = 0;
   if (state_dir_open(engine, &log_id, err) != 0) return -1;
   struct wal_options options = {.dir = engine->log_dir,
+                                .pipeline = settings->name,
                                 .segment_bytes = settings->log_segment_bytes,
                                 .spare_segments = SPARE_SEGMENTS,
                                 .sync = (enum wal_sync)settings->log_sync,
@@ -412,13 +406,12 @@ int engine_open(struct engine **made, const struct graph *graph, struct io *io,
   engine->settings = &graph->pipeline->settings;
   engine->io = io;
   engine->diag = diag;
-  engine->where = mem_strdup(engine->settings->name);
+  diag_where_init(&engine->where, engine->settings->name, NULL, NULL);
   engine->clock_us = TIME_MIN_US;
   engine->next_clock_us = TIME_MAX_US;
   engine->epoch_bytes_max = engine->settings->epoch_bytes;
   sources_make(engine);
   if (open_all(engine, err) != 0) {
-    err_wrap(err, "%s", engine->settings->name);
     engine_close(engine);
     return -1;
   }
@@ -491,7 +484,7 @@ void engine_close(struct engine *engine) {
     }
     free(source->partitions);
     engine_notes_forget(source);
-    free(source->where);
+    diag_where_fini(&source->where);
   }
   free(engine->sources);
   engine_sinks_close(engine);
@@ -504,6 +497,6 @@ void engine_close(struct engine *engine) {
   free(engine->damaged);
   engine_snapshot_drop(engine);
   state_dir_close(engine);
-  free(engine->where);
+  diag_where_fini(&engine->where);
   free(engine);
 }

@@ -37,7 +37,8 @@ struct engine_figures {
 };
 
 /* Opens the state folder (made if missing; ERR_BUSY when another daemon has it), recovers as far as
- * reading goes, opens sinks and sources. The graph is not owned. */
+ * reading goes, opens sinks and sources. The graph is not owned. Errors do not name the pipeline:
+ * who reports them does. */
 int engine_open(struct engine **engine, const struct graph *graph, struct io *io,
                 const struct diag *diag, struct err *err);
 void engine_turn(struct engine *engine);

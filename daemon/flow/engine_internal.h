@@ -18,7 +18,7 @@ struct engine_source {
   const struct stage *stage;
   void *instance;
   struct source_ctx ctx;
-  char *where;
+  struct diag_where where;
   bool open, ready, rereadable;
   bool ended;      /* it has given its end, maybe to the epoch that is still open */
   bool end_logged; /* the end is in an epoch of the log, so a snapshot of that epoch may know it */
@@ -39,7 +39,8 @@ struct engine_sink {
   const struct stage *stage;
   void *instance;
   struct sink_ctx ctx;
-  char *where, *id;
+  struct diag_where where;
+  char *id;
   bool open, registered; /* the log knows of it */
   enum sink_busy busy;
   struct sink_batch **queue; /* in order of epochs; [0] is being written */
@@ -80,7 +81,7 @@ struct engine {
   const struct pipeline_settings *settings;
   struct io *io;
   const struct diag *diag;
-  char *where;
+  struct diag_where where;
   enum engine_state state;
   struct err error;
   bool stopping;       /* a record said stop: error says which; what came before is finished */
@@ -134,7 +135,6 @@ struct engine {
 
   uint64_t records, bytes, replayed_epochs;
   int64_t snapshot_pause_us_max;
-  bool stall_said;
   bool held_up; /* the last turn could take nothing, whatever was due */
 };
 

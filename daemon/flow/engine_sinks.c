@@ -44,7 +44,7 @@ void engine_sinks_close(struct engine *engine) {
     buf_fini(&sink->state);
     buf_fini(&sink->rejecting);
     buf_fini(&sink->rejected);
-    free(sink->where);
+    diag_where_fini(&sink->where);
     free(sink->id);
   }
   free(engine->sinks);
@@ -77,8 +77,9 @@ static void retry_later(struct engine_sink *sink, const struct err *err) {
   if (sink->retry_delay_us > RETRY_MOST_US) sink->retry_delay_us = RETRY_MOST_US;
   sink->retry_at_us = clock_mono_us(engine->io->clock) + sink->retry_delay_us;
   sink->busy = SINK_WAITING;
-  diag_say(engine->diag, DIAG_WARNING, sink->where, "%s; trying again in %.1f s, nothing is lost",
-           err->text, (double)sink->retry_delay_us / 1e6);
+  diag_say(engine->diag, MESSAGE_SINK_RETRY, &sink->where,
+           "%s; trying again in %.1f s, nothing is lost", err->text,
+           (double)sink->retry_delay_us / 1e6);
 }
 
 void sink_delivered(struct sink_batch *batch) {

@@ -169,7 +169,7 @@ static void written(void *arg) { /* on the loop */
     snapshot->written = true;
     return;
   }
-  diag_say(engine->diag, DIAG_WARNING, engine->where,
+  diag_say(engine->diag, MESSAGE_SNAPSHOT_FAILED, &engine->where,
            "no snapshot could be made: %s; the log is kept instead, the next try is in %.0f s",
            snapshot->err.text, (double)engine->settings->checkpoint_interval_us / 1e6);
   engine->snapshot_failed = true;
@@ -196,7 +196,8 @@ static void remove_damaged(struct engine *engine) {
     if (epoch == engine->kept[0].epoch || epoch == engine->kept[1].epoch) continue;
     struct err err;
     if (snapshot_remove(engine->io->disk, engine->snapshot_dir, epoch, &err) != 0)
-      diag_say(engine->diag, DIAG_WARNING, engine->where, "a damaged snapshot stays: %s", err.text);
+      diag_say(engine->diag, MESSAGE_SNAPSHOT_STAYS, &engine->where, "a damaged snapshot stays: %s",
+               err.text);
   }
   engine->n_damaged = 0;
 }
@@ -210,7 +211,8 @@ static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
   engine->kept[0] = (struct snapshot_known){snapshot->epoch, snapshot->lsn};
   if (!full) engine->n_kept++;
   if (full && snapshot_remove(engine->io->disk, engine->snapshot_dir, oldest.epoch, &err) != 0) {
-    diag_say(engine->diag, DIAG_WARNING, engine->where, "an old snapshot stays: %s", err.text);
+    diag_say(engine->diag, MESSAGE_SNAPSHOT_STAYS, &engine->where, "an old snapshot stays: %s",
+             err.text);
   }
   if (engine->n_kept == 2) {
     remove_damaged(engine);

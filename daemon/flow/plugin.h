@@ -84,7 +84,7 @@ enum on_error { ON_ERROR_DEAD_LETTER, ON_ERROR_DROP, ON_ERROR_STOP };
 struct source_ctx {
   struct io *io;
   const struct diag *diag;
-  const char *where; /* "billing: source requests" for diag_say() */
+  const struct diag_where *where; /* for diag_say() */
   const struct source_common *common;
   struct engine_source *engine;
 };
@@ -306,8 +306,8 @@ enum sink_promise { SINK_EXACTLY_ONCE, SINK_AT_LEAST_ONCE };
 struct sink_ctx {
   struct io *io;
   const struct diag *diag;
-  const char *where; /* "billing: sink bills" */
-  const char *id;    /* "billing/bills" */
+  const struct diag_where *where; /* for diag_say() */
+  const char *id;                 /* "billing/bills" */
   const struct sink_common *common;
   const struct codec *codec;
   struct engine_sink *engine;

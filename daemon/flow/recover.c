@@ -341,7 +341,7 @@ static int snapshots_find(struct engine *engine, struct snapshot_known **known, 
     struct err why;
     uint64_t lsn = 0;
     if (snapshot_verify(engine->io->disk, engine->snapshot_dir, epochs[i], &why) != 0) {
-      diag_say(engine->diag, DIAG_WARNING, engine->where,
+      diag_say(engine->diag, MESSAGE_SNAPSHOT_DAMAGED, &engine->where,
                "%s; the one before is used, and more of the log is run again", why.text);
       array_grow((void **)&engine->damaged, &engine->cap_damaged, engine->n_damaged,
                  sizeof *engine->damaged);

@@ -14,3 +14,15 @@ int64_t clock_mono_us(struct clock *clock) {
 void clock_free(struct clock *clock) {
   if (clock != NULL) clock->ops->free(clock);
 }
+
+static int64_t diag_wall_us(void *arg) {
+  return clock_wall_us(arg);
+}
+
+static int64_t diag_mono_us(void *arg) {
+  return clock_mono_us(arg);
+}
+
+struct diag_clock clock_for_diag(struct clock *clock) {
+  return (struct diag_clock){diag_wall_us, diag_mono_us, clock};
+}

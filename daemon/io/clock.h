@@ -2,6 +2,8 @@
 #ifndef TIDEMARK_IO_CLOCK_H
 #define TIDEMARK_IO_CLOCK_H
 
+#include "daemon/base/diag.h"
+
 #include <stdint.h>
 
 struct clock;
@@ -20,5 +22,8 @@ struct clock {
 
 struct clock *clock_real_new(void);
 void clock_free(struct clock *clock); /* NULL is fine */
+
+/* For messages; the clock must live as long as the diag has it. */
+struct diag_clock clock_for_diag(struct clock *clock);
 
 #endif

@@ -26,6 +26,7 @@ enum wal_sync {
 
 struct wal_options {
   const char *dir;         /* made if missing */
+  const char *pipeline;    /* for diagnostics; NULL: not known */
   uint64_t segment_bytes;  /* multiple of 4096, 1 MiB or more; of an existing log: its own counts */
   uint32_t spare_segments; /* pre-zeroed ones kept ready */
   enum wal_sync sync;

@@ -21,6 +21,7 @@ enum wal_work {
 struct wal {
   struct io *io;
   const struct diag *diag;
+  struct diag_where where;
   loop_fn *on_change;
   void *on_change_arg;
   char *dir;

@@ -55,8 +55,8 @@ static int take_name(struct wal *wal, struct folder *folder, const char *name, s
                sizeof *folder->spares);
     folder->spares[folder->n_spares++] = number;
   } else {
-    diag_say(wal->diag, DIAG_WARNING, "log", "%s/%s is not a file of the log; it is left alone",
-             wal->dir, name);
+    diag_say(wal->diag, MESSAGE_LOG_FILE_UNKNOWN, &wal->where,
+             "%s/%s is not a file of the log; it is left alone", wal->dir, name);
   }
   return 0;
 }
@@ -172,7 +172,7 @@ static int look_behind(struct wal *wal, struct wal_cursor *cursor, const struct 
   if (cut->to == cut->from) return 0;
   wal->figures.torn_tail_bytes += cut->to - cut->from;
   wal_segment_name(name, seq);
-  diag_say(wal->diag, DIAG_WARNING, "log",
+  diag_say(wal->diag, MESSAGE_LOG_TAIL_CUT, &wal->where,
            "%s/%s, byte %" PRIu64 ": %" PRIu64 " bytes at the end were being written when the log "
            "stopped, and never reported as synced: %s",
            wal->dir, name, cut->from, cut->to - cut->from,
@@ -290,6 +290,7 @@ int wal_open(struct wal **opened, struct io *io, const struct wal_options *optio
   wal->on_change = on_change;
   wal->on_change_arg = arg;
   wal->dir = mem_strdup(options->dir);
+  diag_where_init(&wal->where, options->pipeline, "log", NULL);
   wal->sync = options->sync;
   wal->sync_interval_us = options->sync_interval_us;
   wal->spare_segments = options->spare_segments;
@@ -326,5 +327,6 @@ void wal_close(struct wal *wal) {
   if (wal == NULL) return;
   wal_writing_stop(wal);
   free(wal->dir);
+  diag_where_fini(&wal->where);
   free(wal);
 }

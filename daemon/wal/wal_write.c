@@ -171,7 +171,7 @@ static void fail(struct wal *wal) {
                             "nothing: look after the disk, then start again (the log is read from "
                             "the disk then)",
                             wal->work_err.text);
-  diag_say(wal->diag, DIAG_ERROR, "log", "%s", wal->failure);
+  diag_say(wal->diag, MESSAGE_LOG_FAILED, &wal->where, "%s", wal->failure);
   free(wal->stall);
   wal->stall = NULL;
 }
@@ -183,7 +183,7 @@ static void take_groups_result(struct wal *wal) {
   wal->stall = NULL;
   wal->retry_groups_us = 0;
   if (wal->work_result == 0) {
-    if (said) diag_say(wal->diag, DIAG_INFO, "log", "writing goes on");
+    if (said) diag_say(wal->diag, MESSAGE_LOG_GOES_ON, &wal->where, "writing goes on");
     return;
   }
   wal->stall =
@@ -191,7 +191,7 @@ static void take_groups_result(struct wal *wal) {
                  "itself (tried every second)",
                  wal->work_err.text,
                  wal->work_err.code == ERR_RETRY ? "make room in" : "look after", wal->dir);
-  if (!said) diag_say(wal->diag, DIAG_ERROR, "log", "%s", wal->stall);
+  if (!said) diag_say(wal->diag, MESSAGE_LOG_STALLED, &wal->where, "%s", wal->stall);
   wal->retry_groups_us = clock_mono_us(wal->io->clock) + RETRY_US;
 }
 
@@ -204,7 +204,7 @@ static void take_housekeeping_result(struct wal *wal, enum wal_work work) {
     return;
   }
   if (!wal->housekeeping_said)
-    diag_say(wal->diag, DIAG_WARNING, "log",
+    diag_say(wal->diag, MESSAGE_LOG_CLEANUP_WAITS, &wal->where,
              "%s; segments are not made ready or cleared away (tried every second)",
              wal->work_err.text);
   wal->housekeeping_said = true;
@@ -342,7 +342,7 @@ static void write_rest(struct wal *wal) {
   work_run(wal);
   take_result(wal);
   if (wal->hand.first != NULL && wal->failure == NULL)
-    diag_say(wal->diag, DIAG_WARNING, "log",
+    diag_say(wal->diag, MESSAGE_LOG_CLOSED_SHORT, &wal->where,
              "closed with %" PRIu64 " bytes that could not be written; they were never reported as "
              "synced",
              wal->pending_bytes);

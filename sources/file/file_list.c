@@ -210,7 +210,7 @@ static int find_all(struct file_source *source, struct found_list *list, struct 
     struct found *found = list->by_inode[i];
     if (kept > 0 && found->stat.dev == list->by_inode[kept - 1]->stat.dev &&
         found->stat.ino == list->by_inode[kept - 1]->stat.ino) {
-      diag_say(source->ctx->diag, DIAG_WARNING, source->ctx->where,
+      diag_say(source->ctx->diag, MESSAGE_FILE_SAME, source->ctx->where,
                "%s and %s are the same file; it is read once", list->by_inode[kept - 1]->path,
                found->path);
       found->claimed = true;
@@ -296,7 +296,7 @@ static int find_known(struct file_source *source, struct found_list *list, uint3
     match = named;
   if (match == NULL && named != NULL && !named->claimed && mended_behind(source, named, part)) {
     match = named;
-    diag_say(source->ctx->diag, DIAG_WARNING, source->ctx->where,
+    diag_say(source->ctx->diag, MESSAGE_FILE_CHANGED, source->ctx->where,
              "%s was changed, maybe only behind the %llu bytes that were taken; it goes on there",
              part->path, (unsigned long long)part->position);
   }
@@ -317,15 +317,15 @@ static int find_known(struct file_source *source, struct found_list *list, uint3
   }
   take_over(part, match);
   if (strcmp(part->path, match->path) != 0) {
-    diag_say(source->ctx->diag, DIAG_INFO, source->ctx->where, "%s is now called %s", part->path,
-             match->path);
+    diag_say(source->ctx->diag, MESSAGE_FILE_RENAMED, source->ctx->where, "%s is now called %s",
+             part->path, match->path);
     free(part->path);
     part->path = mem_strdup(match->path);
   }
   if (!part->compressed && part->size_bytes < part->position)
     return file_part_shrank(part, part->size_bytes, part->position, err);
   if (part->ended && !part->compressed && part->size_bytes > part->position)
-    diag_say(source->ctx->diag, DIAG_WARNING, source->ctx->where,
+    diag_say(source->ctx->diag, MESSAGE_FILE_GREW, source->ctx->where,
              "%s has grown by %llu bytes after its end was reached; they are not read", part->path,
              (unsigned long long)(part->size_bytes - part->position));
   return 0;

@@ -271,9 +271,10 @@ int sink_start(struct sink_world *world, const struct sink_plugin *plugin, const
   world->instance = arena_zalloc(&compile->arena, plugin->type.instance_bytes);
   if (make(world, options, err) != 0) return -1;
   world->common = (struct sink_common){.codec = "json"};
+  static const struct diag_where where = {"pipeline", "sink", "sink"};
   world->ctx = (struct sink_ctx){.io = &world->io,
                                  .diag = &world->diag,
-                                 .where = "test",
+                                 .where = &where,
                                  .id = "pipeline/sink",
                                  .common = &world->common,
                                  .codec = codec_find("json"),

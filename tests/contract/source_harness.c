@@ -281,9 +281,10 @@ int source_start(struct source_world *world, const struct source_plugin *plugin,
     return -1;
   }
   give_stdin(world);
+  static const struct diag_where where = {"pipeline", "source", "source"};
   world->ctx = (struct source_ctx){.io = &world->io,
                                    .diag = &world->diag,
-                                   .where = "test",
+                                   .where = &where,
                                    .common = &world->common,
                                    .engine = (struct engine_source *)world};
   return plugin->open(world->instance, &world->ctx, err);

@@ -150,7 +150,7 @@ static void life_end(struct world *world, FILE *stream) {
 int world_life(struct world *world, struct err *err) {
   uint64_t calls_before = sim_disk_calls(world->disk);
   FILE *stream = life_begin(world, err);
-  struct diag diag = {stream, DIAG_INFO};
+  struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct loaded loaded;
   int result = load(world, "/p.yaml", &diag, &loaded, err);
   world->engine = loaded.engine;
@@ -166,7 +166,7 @@ int world_life(struct world *world, struct err *err) {
 int world_pair(struct world *world, const char *other, struct err *other_err) {
   struct err err = {0};
   FILE *stream = life_begin(world, &err);
-  struct diag diag = {stream, DIAG_INFO};
+  struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct loaded first, second;
   if (load(world, "/p.yaml", &diag, &first, &err) != 0) fail_msg("%s", err.text);
   if (load(world, other, &diag, &second, &err) != 0) fail_msg("%s", err.text);

@@ -43,7 +43,7 @@ static void disk_full(void **state) {
       world_same(&world, &wanted, world_out, what);
       sink_said |= world_said(&world, "sink out: ") && world_said(&world, "nothing is lost");
       snapshot_said |= world_said(&world, "no snapshot could be made");
-      log_said |= world_said(&world, "the log waits");
+      log_said |= world_said(&world, "the log stands still");
       world_fini(&world);
     }
   }
@@ -76,8 +76,8 @@ static void disk_full_log(void **state) {
   world.turn = disk_fills;
   world.arg = &full;
   world_live(&world, "full for a while");
-  assert_true(world_said(&world, "the log waits"));
-  assert_true(world_said(&world, "the log goes on"));
+  assert_true(world_said(&world, "the log stands still"));
+  assert_true(world_said(&world, "writing goes on"));
   world_same(&world, &wanted, world_out, "full for a while");
   world_fini(&world);
   world_fini(&wanted);
