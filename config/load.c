@@ -1,7 +1,7 @@
 /* load: files to configurations. Files of one folder that name the same pipeline are one: their
  * sections are joined, and every other setting may stand in one of them only. */
 #include "config/build.h"
-#include "config/place.h"
+#include "config/dump.h"
 #include "daemon/base/hash.h"
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
@@ -224,39 +224,12 @@ static void check_state_dirs(struct config *config) {
   }
 }
 
-static void put_hashed(struct buf *out, const struct node *node) {
-  buf_printf(out, "%d %d %zu:", (int)node->kind, node->quoted, node->n_items);
-  if (node->kind == NODE_SCALAR && node->secret) {
-    /* As it is written: what a secret file holds may change without being another configuration. */
-    struct place_cursor cursor;
-    if (node->place.file == NULL) return;
-    place_cursor_init(&cursor, node->place.file->text);
-    size_t from = place_cursor_go(&cursor, node->place.line, node->place.column);
-    size_t to = place_cursor_go(&cursor, node->place.line, node->place.column + node->place.len);
-    buf_put(out, cursor.text.data + from, to - from);
-  } else if (node->kind == NODE_SCALAR) {
-    buf_printf(out, "%zu:", node->text.len);
-    buf_put_slice(out, node->text);
-  }
-  for (size_t i = 0; i < node->n_items; i++) {
-    if (node->kind == NODE_MAP) put_hashed(out, node->keys[i]);
-    put_hashed(out, node->items[i]);
-  }
-}
-
-static uint64_t hash_config(const struct config *config) {
-  struct buf all = {0};
-  uint64_t id = 0;
-  for (size_t i = 0; i < config->n_pipelines; i++) {
-    /* One pipeline at a time: what aliases stand for is written out. */
-    buf_clear(&all);
-    buf_put(&all, &id, sizeof id);
-    buf_put_text(&all, config->pipelines[i]->settings.name);
-    put_hashed(&all, config->pipelines[i]->node);
-    id = hash_bytes(all.data, all.len);
-  }
-  buf_fini(&all);
-  return id;
+/* What a secret holds may change without being another configuration. */
+static void set_id(struct pipeline *pipeline) {
+  struct buf text = {0};
+  config_dump(pipeline, &text);
+  pipeline->id = hash_bytes(text.data, text.len);
+  buf_fini(&text);
 }
 
 static void build_pipelines(struct load *load, const struct component_catalog *catalog) {
@@ -276,6 +249,7 @@ static void build_pipelines(struct load *load, const struct component_catalog *c
         pipeline_read(&build, draft->name, map, draft->place);
     free(draft->keys);
     free(draft->items);
+    set_id(config->pipelines[config->n_pipelines - 1]);
   }
   free(load->drafts);
 }
@@ -300,7 +274,6 @@ struct config *config_load(const char *path, const struct component_catalog *cat
   }
   build_pipelines(&load, catalog);
   check_state_dirs(config);
-  config->id = hash_config(config);
   return config;
 }
 

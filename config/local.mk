@@ -3,6 +3,7 @@ libtidemark_a_SOURCES += \
 	config/build.h \
 	config/check.c \
 	config/component.c \
+	config/dump.c config/dump.h \
 	config/errors.c config/errors.h \
 	config/load.c \
 	config/node.c config/node.h \

@@ -81,6 +81,8 @@ struct pipeline {
   struct component *components;
   size_t n_components;
   const struct node *node;
+  uint64_t
+      id; /* hash of config_dump(): the same for the same pipeline, whatever its secrets hold */
 };
 
 struct config {
@@ -88,7 +90,6 @@ struct config {
   struct config_errors errors;
   struct pipeline **pipelines;
   size_t n_pipelines;
-  uint64_t id; /* hash of what was read, after substitution of all but secrets */
 };
 
 /* Reads a file, or all *.yaml and *.yml of a folder in order of name (one configuration: several

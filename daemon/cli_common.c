@@ -72,7 +72,6 @@ struct cli_config *cli_config_load(struct cli *cli, const char *path, int *statu
     struct graph *graph =
         graph_compile(config->pipelines[i], &config->arena, &cli->io, &config->errors);
     if (graph == NULL) continue;
-    graph->config_id = config->id;
     loaded->graphs[loaded->n_graphs++] = graph;
   }
   config_errors_say(cli, &config->errors);

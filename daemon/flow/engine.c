@@ -395,7 +395,7 @@ static int open_all(struct engine *engine, struct err *err) {
   engine->snapshot_exec = exec_new(engine->io->threads, engine->io->loop, "snapshot");
   engine->next_checkpoint_us = clock_mono_us(engine->io->clock) + settings->checkpoint_interval_us;
   if (engine_recover_begin(engine, err) != 0) return -1;
-  number_append(engine, LOG_CONFIG, engine->graph->config_id);
+  number_append(engine, LOG_CONFIG, engine->graph->pipeline->id);
   return 0;
 }
 

@@ -67,7 +67,6 @@ struct stage {
 
 struct graph {
   const struct pipeline *pipeline;
-  uint64_t config_id; /* of the configuration it was compiled from, for the log; set by its owner */
   struct arena *arena; /* the configuration's */
   struct io *io;
   struct stage **stages; /* inputs before their readers */

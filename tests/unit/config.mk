@@ -1,7 +1,7 @@
 # Unit tests of config, its golden tests (tests/config) and mutated configurations.
 if HAVE_CMOCKA
-check_PROGRAMS += tests/unit/test_config
-TESTS += tests/unit/test_config
+check_PROGRAMS += tests/unit/test_config tests/unit/test_dump
+TESTS += tests/unit/test_config tests/unit/test_dump
 endif
 check_PROGRAMS += tests/unit/config_golden tests/unit/test_config_fuzz
 TESTS += tests/unit/config_golden.sh tests/unit/test_config_fuzz
@@ -10,6 +10,10 @@ tests_unit_test_config_SOURCES = tests/unit/test_config.c tests/unit/config_supp
 	tests/unit/config_support.h
 tests_unit_test_config_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_config_LDADD = $(TEST_LIBS)
+tests_unit_test_dump_SOURCES = tests/unit/test_dump.c tests/unit/config_support.c \
+	tests/unit/config_support.h
+tests_unit_test_dump_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_dump_LDADD = $(TEST_LIBS)
 tests_unit_config_golden_SOURCES = tests/unit/config_golden.c tests/unit/config_support.c \
 	tests/unit/config_support.h
 tests_unit_config_golden_LDADD = $(TEST_LIBS)

@@ -333,7 +333,7 @@ static uint64_t id_of(const char *yaml, const char *variable, const char *secret
   world_put(&world, "/run/secrets/password", secret, strlen(secret));
   struct config *config = load(&world, yaml, strlen(yaml));
   assert_false(config_errors_any(&config->errors));
-  uint64_t id = config->id;
+  uint64_t id = config->pipelines[0]->id;
   config_free(config);
   world_fini(&world);
   return id;
