@@ -21,6 +21,8 @@ struct sim_disk {
   struct disk disk;
   struct sim_tree tree;
   struct clock *clock; /* not owned; NULL: none */
+  disk_sim_change_fn *change;
+  void *change_arg;
   struct sim_disk_faults faults;
   struct random random; /* how much of a failed write was written, sizes of pieces */
   bool down;            /* after a failure with fail_is_crash */
@@ -71,6 +73,17 @@ static void stamp(struct sim_disk *sim, struct sim_node *node) {
   node->mtime_us = sim->clock != NULL ? clock_wall_us(sim->clock) : 0;
 }
 
+static void names_changed(struct sim_disk *sim, const char *clean) {
+  if (sim->change != NULL) sim->change(sim->change_arg, clean, true);
+}
+
+static void bytes_changed(struct sim_disk *sim, const struct sim_node *node) {
+  if (sim->change == NULL) return;
+  for (size_t i = 0; i < sim->tree.now.n; i++)
+    if (sim->tree.now.items[i].node == node)
+      sim->change(sim->change_arg, sim->tree.now.items[i].path, false);
+}
+
 /* How many bytes the files may grow by. */
 static uint64_t room(const struct sim_disk *sim) {
   if (sim->faults.capacity_bytes == 0) return UINT64_MAX;
@@ -106,12 +119,14 @@ static int sim_open(struct disk *disk, const char *path, int flags, struct disk_
   if (errnum == 0 && node == NULL) {
     node = sim_tree_create(&sim->tree, clean, false);
     stamp(sim, node);
+    names_changed(sim, clean);
   }
   free(clean);
   if (errnum != 0) return fail(err, errnum, what, path);
   if ((flags & DISK_TRUNCATE) != 0 && node->data.len > 0) {
     sim_node_resize(node, 0);
     stamp(sim, node);
+    bytes_changed(sim, node);
   }
   struct sim_file *file = mem_zalloc(sizeof *file);
   file->file.disk = disk;
@@ -171,6 +186,7 @@ static int sim_write(struct disk_file *file, const void *data, size_t len, uint6
   }
   sim_node_write(node, data, len, offset);
   stamp(sim, node);
+  bytes_changed(sim, node);
   return 0;
 }
 
@@ -193,6 +209,7 @@ static int sim_truncate(struct disk_file *file, uint64_t size_bytes, struct err 
     return fail(err, ENOSPC, "change the size of", file->path);
   sim_node_resize(node, size_bytes);
   stamp(sim, node);
+  bytes_changed(sim, node);
   return 0;
 }
 
@@ -262,7 +279,11 @@ static int sim_rename(struct disk *disk, const char *from, const char *to, struc
   struct sim_disk *sim = sim_of(disk);
   char *clean_from = sim_path(from), *clean_to = sim_path(to);
   int errnum = strikes(sim) ? EIO : check_rename(&sim->tree, clean_from, clean_to);
-  if (errnum == 0) sim_tree_move(&sim->tree, clean_from, clean_to);
+  if (errnum == 0) {
+    sim_tree_move(&sim->tree, clean_from, clean_to);
+    names_changed(sim, clean_from);
+    names_changed(sim, clean_to);
+  }
   free(clean_from);
   free(clean_to);
   if (errnum == 0) return 0;
@@ -278,7 +299,10 @@ static int sim_unlink(struct disk *disk, const char *path, struct err *err) {
   char *clean = sim_path(path);
   const struct sim_node *node = sim_tree_find(&sim->tree, clean);
   bool is_dir = node != NULL && node->is_dir;
-  if (node != NULL && !is_dir) sim_tree_remove(&sim->tree, clean);
+  if (node != NULL && !is_dir) {
+    sim_tree_remove(&sim->tree, clean);
+    names_changed(sim, clean);
+  }
   free(clean);
   return is_dir ? fail(err, EISDIR, "remove", path) : 0;
 }
@@ -291,6 +315,7 @@ static int make_dirs(struct sim_disk *sim, const char *path, struct err *err) {
   int result = make_dirs(sim, parent, err);
   if (result == 0) {
     stamp(sim, sim_tree_create(&sim->tree, path, true));
+    names_changed(sim, path);
     sim_tree_sync_dir(&sim->tree, parent);
   }
   free(parent);
@@ -393,6 +418,11 @@ struct disk *sim_disk_new(void) {
 
 void disk_sim_set_clock(struct disk *disk, struct clock *clock) {
   sim_of(disk)->clock = clock;
+}
+
+void disk_sim_on_change(struct disk *disk, disk_sim_change_fn *fn, void *arg) {
+  sim_of(disk)->change = fn;
+  sim_of(disk)->change_arg = arg;
 }
 
 void sim_disk_set_faults(struct disk *disk, struct sim_disk_faults faults) {

@@ -13,6 +13,7 @@
 #include "daemon/io/loop.h"
 #include "daemon/io/net.h"
 #include "daemon/io/random.h"
+#include "daemon/io/watch.h"
 
 /* The parts are owned by whoever opened the io and live until io_close(). */
 struct io {
@@ -22,6 +23,7 @@ struct io {
   struct net *net;
   struct loop *loop;
   struct threads *threads;
+  struct watch *watch;
 };
 
 int io_real_open(struct io *io, struct err *err);

@@ -14,6 +14,7 @@ int io_real_open(struct io *io, struct err *err) {
       .net = net_real_new(loop),
       .loop = loop,
       .threads = threads_real_new(),
+      .watch = watch_real_new(loop),
   };
   random_seed(io->random, random_system_seed());
   return 0;
@@ -23,6 +24,7 @@ int io_real_open(struct io *io, struct err *err) {
 void io_real_close(struct io *io) {
   threads_free(io->threads);
   net_free(io->net);
+  watch_free(io->watch);
   loop_free(io->loop);
   disk_free(io->disk);
   free(io->random);

@@ -8,6 +8,7 @@
 #include "daemon/io/exec_sim.h"
 #include "daemon/io/loop_sim.h"
 #include "daemon/io/net_sim.h"
+#include "daemon/io/watch_sim.h"
 
 #include <stdlib.h>
 
@@ -21,14 +22,21 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
   struct loop *loop = loop_sim_new(clock, random_u64(&seeds));
   struct threads *threads = threads_sim_new(random_u64(&seeds));
   struct net *net = net_sim_new(loop, random_u64(&seeds));
+  struct watch *watch = watch_sim_new(loop, disk, random_u64(&seeds));
   disk_sim_set_clock(disk, clock);
-  *io = (struct io){
-      .clock = clock, .random = random, .disk = disk, .net = net, .loop = loop, .threads = threads};
+  *io = (struct io){.clock = clock,
+                    .random = random,
+                    .disk = disk,
+                    .net = net,
+                    .loop = loop,
+                    .threads = threads,
+                    .watch = watch};
   return 0;
 }
 
 void io_sim_close(struct io *io) {
   disk_sim_set_clock(io->disk, NULL);
+  watch_free(io->watch);
   net_free(io->net);
   threads_free(io->threads);
   loop_free(io->loop);

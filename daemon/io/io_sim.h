@@ -44,6 +44,14 @@ struct slice sim_stdout(struct loop *loop);
 /* True when nothing is armed, posted or running: waiting would last for ever. */
 bool sim_loop_idle(struct loop *loop);
 
+struct sim_watch_faults {
+  bool no_watchers;   /* none can be opened */
+  size_t folders_max; /* of each watcher; 0: no limit */
+  bool silent;        /* no notice comes, as on a network file system */
+  bool overflow;      /* of what happens only WATCH_LOST is told */
+};
+void sim_watch_set_faults(struct watch *watch, struct sim_watch_faults faults);
+
 struct sim_net_faults {
   int64_t delay_us_max;     /* each delivery is late by up to this */
   uint32_t cut_per_million; /* each operation cuts its connection with this chance */

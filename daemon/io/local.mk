@@ -27,5 +27,8 @@ libtidemark_a_SOURCES += \
 	daemon/io/random.c daemon/io/random.h \
 	daemon/io/sim_node.c \
 	daemon/io/sim_tree.c daemon/io/sim_tree.h \
-	daemon/io/thread.h
+	daemon/io/thread.h \
+	daemon/io/watch.c daemon/io/watch.h \
+	daemon/io/watch_real.c \
+	daemon/io/watch_sim.c daemon/io/watch_sim.h
 EXTRA_DIST += daemon/io/README.md

@@ -4,7 +4,8 @@ io_tests = tests/unit/test_io_disk \
 	tests/unit/test_io_loop \
 	tests/unit/test_io_exec \
 	tests/unit/test_io_net \
-	tests/unit/test_io_sim
+	tests/unit/test_io_sim \
+	tests/unit/test_io_watch
 check_PROGRAMS += $(io_tests)
 TESTS += $(io_tests)
 endif
@@ -24,3 +25,6 @@ tests_unit_test_io_net_LDADD = $(TEST_LIBS)
 tests_unit_test_io_sim_SOURCES = tests/unit/test_io_sim.c $(io_world)
 tests_unit_test_io_sim_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_sim_LDADD = $(TEST_LIBS)
+tests_unit_test_io_watch_SOURCES = tests/unit/test_io_watch.c $(io_world)
+tests_unit_test_io_watch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_watch_LDADD = $(TEST_LIBS)
