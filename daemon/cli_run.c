@@ -5,6 +5,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/flow/engine.h"
 #include "daemon/progress.h"
+#include "daemon/service_notify.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ struct run {
   int64_t drain_until_us; /* monotonic */
   int status;
   struct progress *progress;
+  struct service *service;
 };
 
 static void signalled(void *arg) {
@@ -28,11 +30,17 @@ static void signalled(void *arg) {
   run->signals++;
 }
 
+static void run_totals(void *arg, struct totals *totals) {
+  struct run *run = arg;
+  totals_of(run->engines, run->config->n_graphs, totals);
+}
+
 static int engines_open(struct run *run) {
   struct cli_config *config = run->config;
   run->engines = mem_zalloc(config->n_graphs * sizeof(struct engine *));
   for (size_t i = 0; i < config->n_graphs; i++) {
     struct err err;
+    service_opening(run->service, config->graphs[i]->pipeline->settings.name);
     if (engine_open(&run->engines[i], config->graphs[i], &run->cli->io, &run->cli->diag, &err) !=
         0) {
       run->engines[i] = NULL;
@@ -52,6 +60,7 @@ static void drain_begin(struct run *run) {
     if (run->engines[i] != NULL) engine_drain(run->engines[i]);
   }
   run->drain_until_us = clock_mono_us(run->cli->io.clock) + timeout_us;
+  service_stopping(run->service, timeout_us);
   diag_say(&run->cli->diag, MESSAGE_DRAIN_STARTED, NULL,
            "stopping: what was taken is delivered first; a second signal stops at once");
 }
@@ -91,8 +100,10 @@ static int turns(struct run *run) {
       if (engine_next_us < next_us) next_us = engine_next_us;
       if (state == ENGINE_DONE || state == ENGINE_FAILED) engine_end(run, i);
     }
-    if (run->n_open == 0) break;
+    if (run->n_open == 0 && run->status != 0) break; /* never say of that that it is ready */
     int64_t wait_us = next_us == TIME_MAX_US ? -1 : next_us > now_us ? next_us - now_us : 0;
+    wait_us = service_turn(run->service, wait_us);
+    if (run->n_open == 0) break;
     if (run->draining) {
       int64_t left_us = run->drain_until_us - clock_mono_us(io->clock);
       if (left_us <= 0) {
@@ -145,9 +156,11 @@ static int run_main(struct cli *cli) {
   } else {
     run.progress =
         progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
+    run.service = service_new(&cli->io, run_totals, &run);
     status = engines_open(&run);
     if (status == 0) status = turns(&run);
     progress_free(run.progress);
+    service_free(run.service);
   }
   for (size_t i = 0; run.engines != NULL && i < run.config->n_graphs; i++)
     engine_close(run.engines[i]);

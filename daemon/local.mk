@@ -9,5 +9,7 @@ tidemark_SOURCES += \
 	daemon/cli_validate.c \
 	daemon/cli_wal.c \
 	daemon/page.c daemon/page.h \
-	daemon/progress.c daemon/progress.h
+	daemon/progress.c daemon/progress.h \
+	daemon/service_notify.c daemon/service_notify.h \
+	daemon/totals.c daemon/totals.h
 EXTRA_DIST += daemon/README.md daemon/flow/record_errors.def

@@ -3,6 +3,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
+#include "daemon/totals.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -39,35 +40,25 @@ void progress_clear(struct progress *progress) {
 
 static void draw(struct progress *progress, struct engine *const *engines, size_t n,
                  int64_t now_us) {
-  uint64_t records = 0;
-  int64_t watermark_us = TIME_MAX_US;
-  double share = 0;
-  size_t running = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (engines[i] == NULL) continue;
-    struct engine_figures figures;
-    engine_figures(engines[i], &figures);
-    records += figures.records;
-    if (figures.watermark_us < watermark_us) watermark_us = figures.watermark_us;
-    share = figures.progress < 0 || share < 0 ? -1 : share + figures.progress;
-    running++;
-  }
-  if (running == 0) return;
-  double rate =
-      (double)(records - progress->last_records) * 1e6 / (double)(now_us - progress->last_us);
+  struct totals totals;
+  totals_of(engines, n, &totals);
+  if (totals.open == 0) return;
+  double rate = (double)(totals.records - progress->last_records) * 1e6 /
+                (double)(now_us - progress->last_us);
   struct buf line;
   buf_init(&line);
-  buf_printf(&line, "\r\033[K%" PRIu64 " records, %.0f/s", records, rate);
+  buf_printf(&line, "\r\033[K%" PRIu64 " records, %.0f/s", totals.records, rate);
+  int64_t watermark_us = totals.watermark_us;
   if (watermark_us != TIME_MIN_US && watermark_us != TIME_MAX_US) {
     buf_put_text(&line, ", watermark ");
     time_put(&line, watermark_us - watermark_us % TIME_SECOND_US);
   }
-  if (share >= 0) buf_printf(&line, ", %.0f %%", 100 * share / (double)running);
+  if (totals.share >= 0) buf_printf(&line, ", %.0f %%", 100 * totals.share);
   fwrite(line.data, 1, line.len, progress->to);
   fflush(progress->to);
   buf_fini(&line);
   progress->drawn = true;
-  progress->last_records = records;
+  progress->last_records = totals.records;
   progress->last_us = now_us;
 }
 

@@ -12,6 +12,7 @@
 #include "daemon/io/exec.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/net.h"
+#include "daemon/io/notify.h"
 #include "daemon/io/random.h"
 #include "daemon/io/watch.h"
 
@@ -23,6 +24,7 @@ struct io {
   struct net *net;
   struct loop *loop;
   struct threads *threads;
+  struct notify *notify;
   struct watch *watch;
 };
 

@@ -14,6 +14,7 @@ int io_real_open(struct io *io, struct err *err) {
       .net = net_real_new(loop),
       .loop = loop,
       .threads = threads_real_new(),
+      .notify = notify_real_new(),
       .watch = watch_real_new(loop),
   };
   random_seed(io->random, random_system_seed());
@@ -22,6 +23,7 @@ int io_real_open(struct io *io, struct err *err) {
 
 /* Whatever uses the loop goes before it. */
 void io_real_close(struct io *io) {
+  notify_free(io->notify);
   threads_free(io->threads);
   net_free(io->net);
   watch_free(io->watch);

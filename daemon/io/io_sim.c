@@ -8,6 +8,7 @@
 #include "daemon/io/exec_sim.h"
 #include "daemon/io/loop_sim.h"
 #include "daemon/io/net_sim.h"
+#include "daemon/io/notify_sim.h"
 #include "daemon/io/watch_sim.h"
 
 #include <stdlib.h>
@@ -30,6 +31,7 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
                     .net = net,
                     .loop = loop,
                     .threads = threads,
+                    .notify = notify_sim_new(),
                     .watch = watch};
   return 0;
 }
@@ -37,6 +39,7 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
 void io_sim_close(struct io *io) {
   disk_sim_set_clock(io->disk, NULL);
   watch_free(io->watch);
+  notify_free(io->notify);
   net_free(io->net);
   threads_free(io->threads);
   loop_free(io->loop);

@@ -52,6 +52,12 @@ struct sim_watch_faults {
 };
 void sim_watch_set_faults(struct watch *watch, struct sim_watch_faults faults);
 
+/* A service manager that listens from now on; none does before. watchdog_us: 0 for none. */
+void sim_notify_want(struct notify *notify, int64_t watchdog_us);
+void sim_notify_full(struct notify *notify, bool full); /* it takes nothing meanwhile */
+/* What it was told since the last time, an empty line behind each datagram; until the next one. */
+const char *sim_notify_take(struct notify *notify);
+
 struct sim_net_faults {
   int64_t delay_us_max;     /* each delivery is late by up to this */
   uint32_t cut_per_million; /* each operation cuts its connection with this chance */

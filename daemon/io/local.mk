@@ -22,7 +22,9 @@ libtidemark_a_SOURCES += \
 	daemon/io/net.c daemon/io/net.h \
 	daemon/io/net_real.c \
 	daemon/io/net_sim.c daemon/io/net_sim.h \
-	daemon/io/notify.h daemon/io/notify_real.c \
+	daemon/io/notify.c daemon/io/notify.h \
+	daemon/io/notify_real.c \
+	daemon/io/notify_sim.c daemon/io/notify_sim.h \
 	daemon/io/pool_real.c \
 	daemon/io/random.c daemon/io/random.h \
 	daemon/io/sim_node.c \

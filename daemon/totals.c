@@ -1,0 +1,19 @@
+/* totals: see totals.h. */
+#include "daemon/totals.h"
+
+void totals_of(struct engine *const *engines, size_t n, struct totals *totals) {
+  *totals = (struct totals){.watermark_us = TIME_MAX_US};
+  for (size_t i = 0; i < n; i++) {
+    if (engines[i] == NULL) continue;
+    struct engine_figures figures;
+    engine_figures(engines[i], &figures);
+    totals->open++;
+    totals->recovering += figures.state == ENGINE_RECOVERING;
+    totals->records += figures.records;
+    totals->replayed_epochs += figures.replayed_epochs;
+    if (figures.watermark_us < totals->watermark_us) totals->watermark_us = figures.watermark_us;
+    bool known = figures.progress >= 0 && totals->share >= 0;
+    totals->share = known ? totals->share + figures.progress : -1;
+  }
+  if (totals->share > 0) totals->share /= (double)totals->open;
+}
