@@ -10,6 +10,7 @@
 #include "daemon/io/clock.h"
 #include "daemon/io/disk.h"
 #include "daemon/io/exec.h"
+#include "daemon/io/fetch.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/net.h"
 #include "daemon/io/notify.h"
@@ -22,6 +23,7 @@ struct io {
   struct random *random;
   struct disk *disk;
   struct net *net;
+  struct fetch *fetch;
   struct loop *loop;
   struct threads *threads;
   struct notify *notify;

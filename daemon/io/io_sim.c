@@ -6,6 +6,7 @@
 #include "daemon/io/clock_sim.h"
 #include "daemon/io/disk_sim.h"
 #include "daemon/io/exec_sim.h"
+#include "daemon/io/fetch_sim.h"
 #include "daemon/io/loop_sim.h"
 #include "daemon/io/net_sim.h"
 #include "daemon/io/notify_sim.h"
@@ -24,11 +25,13 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
   struct threads *threads = threads_sim_new(random_u64(&seeds));
   struct net *net = net_sim_new(loop, random_u64(&seeds));
   struct watch *watch = watch_sim_new(loop, disk, random_u64(&seeds));
+  struct fetch *fetch = fetch_sim_new(loop, random_u64(&seeds));
   disk_sim_set_clock(disk, clock);
   *io = (struct io){.clock = clock,
                     .random = random,
                     .disk = disk,
                     .net = net,
+                    .fetch = fetch,
                     .loop = loop,
                     .threads = threads,
                     .notify = notify_sim_new(),
@@ -40,6 +43,7 @@ void io_sim_close(struct io *io) {
   disk_sim_set_clock(io->disk, NULL);
   watch_free(io->watch);
   notify_free(io->notify);
+  fetch_free(io->fetch);
   net_free(io->net);
   threads_free(io->threads);
   loop_free(io->loop);

@@ -64,4 +64,17 @@ struct sim_net_faults {
 };
 void sim_net_set_faults(struct net *net, struct sim_net_faults faults);
 
+/* The one HTTP server there is, whatever the url. */
+struct sim_answer {
+  int64_t delay_us;    /* from the request's arrival until this is known */
+  int status;          /* 0: no answer */
+  const char *headers; /* "Name: value" lines; NULL: none; copied */
+  const char *body;    /* NULL: empty; copied */
+  const char *failure; /* without status: what went wrong; NULL: silence until the timeout */
+};
+/* Called when a request arrives; answer is zeroed. Without a server connections are refused. */
+typedef void sim_server_fn(void *arg, const struct fetch_request *request,
+                           struct sim_answer *answer);
+void sim_fetch_serve(struct fetch *fetch, sim_server_fn *fn, void *arg);
+
 #endif

@@ -10,6 +10,9 @@ libtidemark_a_SOURCES += \
 	daemon/io/exec.c daemon/io/exec.h \
 	daemon/io/exec_real.c \
 	daemon/io/exec_sim.c daemon/io/exec_sim.h \
+	daemon/io/fetch.c daemon/io/fetch.h \
+	daemon/io/fetch_real.c \
+	daemon/io/fetch_sim.c daemon/io/fetch_sim.h \
 	daemon/io/fifo.c daemon/io/fifo.h \
 	daemon/io/frozen_real.c \
 	daemon/io/io.h \
