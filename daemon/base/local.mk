@@ -11,6 +11,7 @@ libtidemark_a_SOURCES += \
 	daemon/base/limits.h \
 	daemon/base/mem.c daemon/base/mem.h \
 	daemon/base/nearest.c daemon/base/nearest.h \
+	daemon/base/quantiles.c daemon/base/quantiles.h \
 	daemon/base/slice.h \
 	daemon/base/utf8.c daemon/base/utf8.h
 EXTRA_DIST += daemon/base/messages.def

@@ -31,6 +31,7 @@ static void epoch_ran(void *arg) { /* on the loop */
   engine->next_clock_us = epoch->next_clock_us;
   engine->records += epoch->n_records;
   engine->bytes += epoch->bytes;
+  engine_meters_ran(engine, epoch);
 }
 
 void engine_start(struct engine *engine, struct epoch *epoch) {
@@ -178,7 +179,7 @@ static void release(struct engine *engine) {
 
 /* One budget over queues and state. Queues wait for room; state alone beyond it cannot be mended.
  */
-static bool memory_allows(struct engine *engine) {
+static enum held memory_held(struct engine *engine) {
   uint64_t state = runner_state_bytes(engine->runner) +
                    atomic_load_explicit(&engine->notes_account.bytes, memory_order_relaxed);
   uint64_t in_flight = 0;
@@ -193,17 +194,19 @@ static bool memory_allows(struct engine *engine) {
         " MiB): raise memory.max, or hold less (a shorter ttl or allowed_lateness, fewer groups)",
         state >> 20, max >> 20);
     engine_fail(engine, &err);
-    return false;
+    return HELD_MEMORY;
   }
-  return queues < engine->settings->queue_bytes && (queues == 0 || state + queues < max);
+  if (queues >= engine->settings->queue_bytes) return HELD_QUEUES;
+  return queues > 0 && state + queues >= max ? HELD_MEMORY : HELD_NOT;
 }
 
-static bool may_start(struct engine *engine) {
-  return engine->n_epochs - engine->n_run < EPOCHS_IN_FLIGHT_MAX - 1 && memory_allows(engine);
+static enum held start_held(struct engine *engine) {
+  if (engine->n_epochs - engine->n_run >= EPOCHS_IN_FLIGHT_MAX - 1) return HELD_PROCESSING;
+  return memory_held(engine);
 }
 
 static void replay(struct engine *engine) {
-  while (may_start(engine)) {
+  while (start_held(engine) == HELD_NOT) {
     struct err err;
     struct epoch *epoch;
     int more = engine->settings->delivery == DELIVERY_AT_MOST_ONCE
@@ -219,6 +222,7 @@ static void replay(struct engine *engine) {
       engine->released_epoch = engine->last_epoch;
       engine->next_clock_us = runner_next_clock_us(engine->runner);
       if (engine->state == ENGINE_RECOVERING) engine->state = ENGINE_RUNNING;
+      engine_meters_begin(engine);
       if (engine->replayed_epochs > 0) {
         diag_say(engine->diag, MESSAGE_RECOVERY_FINISHED, &engine->where,
                  "recovered: %" PRIu64 " epochs of the log were run again",
@@ -231,15 +235,20 @@ static void replay(struct engine *engine) {
   }
 }
 
-static bool may_take(struct engine *engine) {
-  return may_start(engine) && wal_stall(engine->wal) == NULL &&
-         wal_pending_bytes(engine->wal) < WAL_PENDING_BYTES_MAX;
+static enum held take_held(struct engine *engine) {
+  enum held held = start_held(engine);
+  if (held != HELD_NOT) return held;
+  bool stalls =
+      wal_stall(engine->wal) != NULL || wal_pending_bytes(engine->wal) >= WAL_PENDING_BYTES_MAX;
+  return stalls ? HELD_LOG : HELD_NOT;
 }
 
 static void take(struct engine *engine) {
   bool rest = engine->state == ENGINE_DRAINING && engine->recovery == NULL && !engine->stopping;
   while (rest || engine->state == ENGINE_RUNNING) {
-    engine->held_up = !may_take(engine);
+    enum held held = take_held(engine);
+    engine_meters_held(engine, held);
+    engine->held_up = held != HELD_NOT;
     if (engine->held_up) return;
     struct epoch *epoch = rest ? engine_take_rest(engine) : engine_take(engine);
     if (epoch == NULL) return;
@@ -410,6 +419,7 @@ int engine_open(struct engine **made, const struct graph *graph, struct io *io,
   engine->clock_us = TIME_MIN_US;
   engine->next_clock_us = TIME_MAX_US;
   engine->epoch_bytes_max = engine->settings->epoch_bytes;
+  engine_meters_open(engine);
   sources_make(engine);
   if (open_all(engine, err) != 0) {
     engine_close(engine);
@@ -495,6 +505,7 @@ void engine_close(struct engine *engine) {
   free(engine->epochs);
   free(engine->acks);
   free(engine->damaged);
+  engine_meters_fini(engine);
   engine_snapshot_drop(engine);
   state_dir_close(engine);
   diag_where_fini(&engine->where);

@@ -50,6 +50,39 @@ enum engine_state engine_state(const struct engine *engine);
 const struct err *engine_error(const struct engine *engine); /* of ENGINE_FAILED */
 void engine_figures(const struct engine *engine, struct engine_figures *figures);
 const struct stage_figures *engine_stage_figures(const struct engine *engine, uint32_t stage);
+const struct graph *engine_graph(const struct engine *engine);
+
+/* Counts of a stage in this process: what the replay of the log did again is left out, and while it
+ * lasts they stand still. */
+struct stage_counts {
+  uint64_t records_in, records_out, errors, bytes_in;
+  uint64_t counters[TRANSFORM_COUNTERS];
+  uint64_t codes[RECORD_ERRORS + 1];
+  uint64_t *ports; /* [n_ports] */
+};
+/* ports: room for as many as the stage has, or NULL. */
+void engine_stage_counts(const struct engine *engine, uint32_t stage, struct stage_counts *counts,
+                         uint64_t *ports);
+
+struct sink_figures {
+  uint64_t records, bytes, retries; /* delivered; of this process */
+  uint64_t queued_batches, queued_bytes;
+  uint64_t delivered_epoch, committed_epoch;
+  bool writing, waiting; /* a batch or commit is out; waits to try again */
+  int64_t event_lag_us;  /* clock less event time of the newest record, at the last delivery */
+  bool event_lag_known;
+};
+void engine_sink_figures(const struct engine *engine, uint32_t sink, struct sink_figures *figures);
+
+/* Of a source, by kind_index: partitions in order of their numbers; NULL behind the last. */
+const struct source_partition *engine_source_partition(const struct engine *engine, uint32_t source,
+                                                       uint32_t partition);
+/* Why nothing is taken for now ("queues"), or NULL. */
+const char *engine_held(const struct engine *engine);
+const char *engine_state_name(enum engine_state state);
+
+/* All figures of the pipeline and its components (metrics.def). */
+void engine_metrics(const struct engine *engine, struct metrics *metrics);
 /* Waits for what is running, closes everything; what was not delivered comes again at the next
  * start. NULL is fine. */
 void engine_close(struct engine *engine);

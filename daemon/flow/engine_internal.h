@@ -6,6 +6,8 @@
 #include "daemon/flow/log_record.h"
 #include "daemon/wal/wal.h"
 
+#include "daemon/base/histogram.h"
+
 #define EPOCHS_IN_FLIGHT_MAX 3 /* taken and not yet run: one runs, one waits, one is being made */
 
 struct engine_partition {
@@ -32,6 +34,30 @@ struct source_ack { /* input that waits for its sync, to be told to its source *
   uint64_t position, lsn;
 };
 
+/* What a sink counts for metrics alone; of this process. */
+struct sink_meters {
+  struct histogram delivery, write;
+  uint64_t records, bytes, retries;
+  int64_t began_us;        /* monotonic: the write that is out */
+  int64_t newest_us;       /* event time delivered last; TIME_MIN_US: none */
+  int64_t delivered_at_us; /* clock at that moment */
+};
+
+/* What keeps the engine from taking more. */
+enum held { HELD_NOT, HELD_PROCESSING, HELD_QUEUES, HELD_MEMORY, HELD_LOG, HELD_CAUSES };
+
+/* What the engine counts for metrics alone; of this process. Durations are monotonic. */
+struct engine_meters {
+  int64_t opened_us, recovered_us; /* 0: not yet */
+  uint64_t epochs, snapshots, snapshots_failed, snapshot_bytes;
+  int64_t snapshot_at_us;    /* wall; 0: none yet */
+  uint64_t log_bytes_before; /* in the log at the end of recovery */
+  struct histogram processing, snapshot, snapshot_pause;
+  enum held held;
+  int64_t held_since_us, held_us[HELD_CAUSES];
+  struct stage_counts *before; /* [stages] at the end of recovery; NULL until then */
+};
+
 enum sink_busy { SINK_IDLE, SINK_WRITING, SINK_WAITING, SINK_COMMITTING };
 
 struct engine_sink {
@@ -52,13 +78,14 @@ struct engine_sink {
   struct buf state; /* of the newest commit */
   /* engine_rejects.c */
   struct buf rejecting; /* of the batch being written */
-  uint64_t n_rejecting;
+  uint64_t n_rejecting, rejecting_codes[RECORD_ERRORS + 1];
   struct buf rejected; /* of batches up to rejected_upto, not yet in an epoch */
   uint64_t rejected_upto;
   bool rejects_open;       /* the open epoch has some */
   uint64_t rejected_epoch; /* the log has all up to this one */
   bool retry_commit;
   int64_t retry_delay_us, retry_at_us;
+  struct sink_meters meters;
 };
 
 struct engine_snapshot { /* one being made */
@@ -70,6 +97,8 @@ struct engine_snapshot { /* one being made */
   struct err err;
   bool written; /* complete; to be counted on once the log is synced that far */
   int64_t pause_us;
+  int64_t began_us; /* monotonic */
+  uint64_t bytes;   /* of the file; 0: not known */
 };
 
 struct snapshot_known {
@@ -136,6 +165,7 @@ struct engine {
   uint64_t records, bytes, replayed_epochs;
   int64_t snapshot_pause_us_max;
   bool held_up; /* the last turn could take nothing, whatever was due */
+  struct engine_meters meters;
 };
 
 /* engine.c */
@@ -171,6 +201,7 @@ int engine_sinks_open(struct engine *engine, struct err *err);
 void engine_sinks_close(struct engine *engine);
 void engine_sinks_give(struct engine *engine, struct epoch *epoch);
 void engine_sinks_turn(struct engine *engine);
+uint64_t engine_sink_written(const struct engine_sink *sink);
 bool engine_sinks_all(const struct engine *engine, uint64_t epoch); /* all committed up to it */
 int64_t engine_sinks_next_us(const struct engine *engine);
 
@@ -193,6 +224,16 @@ int engine_recover_begin(struct engine *engine, struct err *err);
 /* The next epoch of the log, or *epoch = NULL when all was replayed. */
 int engine_recover_next(struct engine *engine, struct epoch **epoch, struct err *err);
 void engine_recover_end(struct engine *engine);
+
+/* engine_metrics.c */
+void engine_meters_open(struct engine *engine);
+void engine_meters_begin(struct engine *engine); /* recovery is over, nothing runs */
+void engine_meters_fini(struct engine *engine);
+void engine_meters_held(struct engine *engine, enum held held);
+void engine_meters_ran(struct engine *engine, const struct epoch *epoch);
+void engine_meters_snapshot(struct engine *engine, const struct engine_snapshot *snapshot);
+void sink_meters_began(struct engine_sink *sink);
+void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *batch);
 
 /* state_dir.c */
 int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err);

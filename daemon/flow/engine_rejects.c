@@ -30,6 +30,7 @@ void sink_reject(struct sink_batch *batch, struct slice record, const char *code
     return;
   }
   sink->n_rejecting++;
+  sink->rejecting_codes[record_error_number(code)]++;
   if (!somebody_reads(sink)) return;
   field_put_bytes(&sink->rejecting, slice_of(code));
   field_put_bytes(&sink->rejecting, slice_of(text));
@@ -38,7 +39,7 @@ void sink_reject(struct sink_batch *batch, struct slice record, const char *code
 
 void engine_rejects_answered(struct engine_sink *sink, uint64_t epoch, bool delivered) {
   if (delivered && sink->n_rejecting > 0) {
-    runner_count_rejects(sink->engine->runner, sink->stage->index, sink->n_rejecting);
+    runner_count_rejects(sink->engine->runner, sink->stage->index, sink->rejecting_codes);
     if (sink->rejecting.len > 0) {
       buf_put_slice(&sink->rejected, buf_slice(&sink->rejecting));
       sink->engine->queued_bytes += sink->rejecting.len;
@@ -46,6 +47,7 @@ void engine_rejects_answered(struct engine_sink *sink, uint64_t epoch, bool deli
     }
   }
   sink->n_rejecting = 0;
+  memset(sink->rejecting_codes, 0, sizeof sink->rejecting_codes);
   buf_clear(&sink->rejecting);
 }
 

@@ -64,7 +64,7 @@ void engine_sinks_give(struct engine *engine, struct epoch *epoch) {
 }
 
 /* Everything up to this epoch was written, as far as there was anything for the sink. */
-static uint64_t sink_written(const struct engine_sink *sink) {
+uint64_t engine_sink_written(const struct engine_sink *sink) {
   uint64_t written = sink->n_queue > 0 ? sink->queue[0]->epoch - 1 : sink->engine->released_epoch;
   return written > sink->held_epoch ? written : sink->held_epoch;
 }
@@ -73,6 +73,7 @@ static uint64_t sink_written(const struct engine_sink *sink) {
 
 static void retry_later(struct engine_sink *sink, const struct err *err) {
   struct engine *engine = sink->engine;
+  sink->meters.retries++;
   sink->retry_delay_us = sink->retry_delay_us == 0 ? RETRY_FIRST_US : sink->retry_delay_us * 2;
   if (sink->retry_delay_us > RETRY_MOST_US) sink->retry_delay_us = RETRY_MOST_US;
   sink->retry_at_us = clock_mono_us(engine->io->clock) + sink->retry_delay_us;
@@ -85,6 +86,7 @@ static void retry_later(struct engine_sink *sink, const struct err *err) {
 void sink_delivered(struct sink_batch *batch) {
   struct engine_sink *sink = batch->engine;
   engine_rejects_answered(sink, batch->epoch, true);
+  sink_meters_delivered(sink, batch);
   sink->engine->queued_bytes -= batch->n_bytes;
   sink->n_queue--;
   memmove(sink->queue, sink->queue + 1, sink->n_queue * sizeof *sink->queue);
@@ -133,7 +135,7 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
     sink->busy = SINK_IDLE;
   }
   while (sink->busy == SINK_IDLE && engine->state != ENGINE_FAILED) {
-    uint64_t done = sink_written(sink);
+    uint64_t done = engine_sink_written(sink);
     /* The next commit waits until the log holds the one before for good. */
     bool settled = sink->pending_epoch <= sink->committed_epoch && !engine_rejects_wait(sink);
     bool wanted = engine->commit_wanted > sink->committed_epoch && done >= engine->commit_wanted;
@@ -144,6 +146,7 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
       sink->stage->sink->commit(sink->instance, &sink->commit);
     } else if (sink->n_queue > 0) {
       sink->busy = SINK_WRITING;
+      sink_meters_began(sink);
       sink->stage->sink->write(sink->instance, sink->queue[0]);
     } else {
       return;

@@ -148,6 +148,9 @@ static void wait_frozen(void *arg) { /* on the snapshots' thread */
   struct engine_snapshot *snapshot = arg;
   snapshot->result = frozen_wait(snapshot->frozen, &snapshot->err);
   snapshot->frozen = NULL;
+  struct io *io = snapshot->engine->io;
+  if (snapshot->result == 0)
+    snapshot->bytes = snapshot_bytes(io->disk, snapshot->engine->snapshot_dir, snapshot->epoch);
 }
 
 static void snapshot_free(struct engine_snapshot *snapshot) {
@@ -165,6 +168,7 @@ void engine_snapshot_drop(struct engine *engine) {
 static void written(void *arg) { /* on the loop */
   struct engine_snapshot *snapshot = arg;
   struct engine *engine = snapshot->engine;
+  engine_meters_snapshot(engine, snapshot);
   if (snapshot->result == 0) {
     snapshot->written = true;
     return;
@@ -251,6 +255,7 @@ void engine_snapshot_turn(struct engine *engine, bool now) {
   snapshot->engine = engine;
   snapshot->epoch = engine->last_epoch;
   snapshot->lsn = engine->last_lsn;
+  snapshot->began_us = mono_us;
   engine_section_put(engine, snapshot->epoch, snapshot->lsn, &snapshot->section);
   exec_submit(engine->runner_exec, (struct exec_job){freeze, frozen, snapshot});
 }

@@ -56,6 +56,7 @@ struct epoch {
   struct engine *engine; /* that runs it */
   uint64_t number;
   int64_t clock_us;
+  int64_t taken_us; /* monotonic; 0: from the log */
   struct block *blocks;
   size_t n_blocks, cap_blocks;
   struct chunk *chunks;

@@ -2,12 +2,14 @@ libtidemark_a_SOURCES += \
 	daemon/flow/common_options.c daemon/flow/common_options.h \
 	daemon/flow/compile.c \
 	daemon/flow/engine.c daemon/flow/engine.h daemon/flow/engine_internal.h \
+	daemon/flow/engine_metrics.c \
 	daemon/flow/engine_notes.c \
 	daemon/flow/engine_rejects.c \
 	daemon/flow/engine_sinks.c \
 	daemon/flow/engine_snapshot.c \
 	daemon/flow/epoch.h \
 	daemon/flow/explain.c \
+	daemon/flow/figures.h \
 	daemon/flow/graph.h \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
 	daemon/flow/metrics.c daemon/flow/metrics.def daemon/flow/metrics.h \
@@ -17,6 +19,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/run.h \
 	daemon/flow/run_chain.c \
 	daemon/flow/run_errors.c \
+	daemon/flow/run_figures.c \
 	daemon/flow/run_keyed.c \
 	daemon/flow/run_merge.c \
 	daemon/flow/run_source.c \

@@ -325,6 +325,7 @@ struct sink_part {
   struct sink_piece *pieces; /* free() */
   size_t n_pieces, cap_pieces;
   struct row_errors errors; /* rows that have no place (a path that leaves its folder, ...) */
+  int64_t newest_us;        /* event time of the view's last row; the engine's */
 };
 
 /* Output of one epoch for one sink; the engine's until answered. */
@@ -334,6 +335,9 @@ struct sink_batch {
   size_t n_parts;
   uint64_t n_records, n_bytes;
   int64_t clock_us; /* the epoch's clock: {date} in a path, age of a file */
+  /* The engine's: when the epoch was taken (monotonic; 0: from the log), newest event time in it.
+   */
+  int64_t taken_us, newest_us;
   struct engine_sink *engine;
 };
 

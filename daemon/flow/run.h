@@ -56,7 +56,6 @@ struct runner {
   const struct diag *diag;
   struct pool *pool;
   uint32_t n_workers, n_shards;
-  struct account account;
   struct stage_run *runs; /* by stage->index */
   struct stage_run **sources;
   uint64_t next_ord;
@@ -97,6 +96,13 @@ void run_rejects_count(struct runner *runner, struct epoch_reject *reject);
 void run_count_errors(struct runner *runner, struct stage_run *run);
 void run_stop(struct runner *runner, const struct stage_run *run, const struct batch *batch,
               uint32_t row, const char *code, const char *text);
+
+/* run_figures.c */
+void run_figures_init(struct stage_run *run);
+void run_figures_fini(struct stage_run *run);
+void run_figures_errors(struct stage_figures *figures, const struct row_errors *errors);
+void run_figures_partitions(struct stage_run *run); /* of a source, at the end of an epoch */
+void run_figures_keys(struct stage_run *run);       /* of a keyed transform, between shards' runs */
 
 static inline struct stage_run *run_of(struct runner *runner, const struct stage *stage) {
   return &runner->runs[stage->index];

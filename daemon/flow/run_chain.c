@@ -46,6 +46,7 @@ static void stateless_task(const struct stage *stage, struct stage_run *run,
   for (size_t p = 0; p < stage->n_ports; p++) {
     run->out[p][task] = view_without(out[p], &apply.errors);
     n_out += run->out[p][task].n;
+    atomic_fetch_add_explicit(&run->figures.ports[p], run->out[p][task].n, memory_order_relaxed);
   }
   run->errors[task] = apply.errors;
   for (int c = 0; c < TRANSFORM_COUNTERS; c++) {
@@ -79,6 +80,7 @@ static void sink_task(const struct stage *stage, struct stage_run *run,
     part->pieces[part->n_pieces++] = (struct sink_piece){
         .len = (uint32_t)part->bytes.len, .n_records = in.n - (uint32_t)part->errors.n};
   }
+  if (in.batch->time_us != NULL) part->newest_us = in.batch->time_us[view_row(&in, in.n - 1)];
   count(&run->figures, in.n, in.n - part->errors.n);
 }
 

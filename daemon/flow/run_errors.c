@@ -28,6 +28,7 @@ void run_count_errors(struct runner *runner, struct stage_run *run) {
   for (size_t t = 0; t < run->n_tasks; t++) {
     const struct row_errors *errors = &run->errors[t];
     n += errors->n;
+    run_figures_errors(&run->figures, errors);
     if (errors->n > 0 && run->stage->on_error == ON_ERROR_STOP) {
       const struct row_error *first = &errors->list[0];
       run_stop(runner, run, run->batches[t], first->row, first->code, first->text);
@@ -118,6 +119,7 @@ static void errors_give(struct runner *runner, struct stage_run *run, struct bat
   array_grow((void **)&list->list, &list->cap, list->n, sizeof *list->list);
   list->list[list->n++] = (struct view){.batch = batch, .n = batch->n_rows};
   atomic_fetch_add(&run->figures.records_out, batch->n_rows);
+  atomic_fetch_add(&run->figures.ports[0], batch->n_rows);
 }
 
 static void row_of_error(struct batch *into, uint32_t at, const struct stage *of,

@@ -77,6 +77,7 @@ void keyed_emit(struct keyed_run *keyed, size_t port, struct view view) {
   array_grow((void **)&list->list, &list->cap, list->n, sizeof *list->list);
   list->list[list->n++] = view;
   atomic_fetch_add(&keyed->engine->run->figures.records_out, view.n);
+  atomic_fetch_add(&keyed->engine->run->figures.ports[port], view.n);
 }
 
 /* What the shards found wrong joins what prepare() did, per view and in order of rows. */
@@ -126,6 +127,7 @@ void run_keyed(struct runner *runner, struct stage_run *run) {
   stage->transform->finish(stage->component->instance, &keyed);
   errors_collect(runner, run);
   run_count_errors(runner, run);
+  run_figures_keys(run);
   atomic_store_explicit(&run->figures.watermark_us, watermark_end(run->track),
                         memory_order_relaxed);
 }

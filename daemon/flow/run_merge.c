@@ -84,6 +84,7 @@ static void batch_end(struct stage_run *run, struct batch *batch) {
   array_grow((void **)&list->list, &list->cap, list->n, sizeof *list->list);
   list->list[list->n++] = (struct view){.batch = batch, .n = batch->n_rows};
   atomic_fetch_add(&run->figures.records_out, batch->n_rows);
+  atomic_fetch_add(&run->figures.ports[0], batch->n_rows);
 }
 
 void run_merge(struct runner *runner, struct stage_run *run) {

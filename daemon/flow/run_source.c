@@ -191,6 +191,9 @@ static void in_order(struct runner *runner, struct source_task *tasks) {
     epoch->n_records += batch->n_rows;
     atomic_fetch_add(&run->figures.records_in, batch->n_rows);
     atomic_fetch_add(&run->figures.records_out, task->view.n);
+    atomic_fetch_add(&run->figures.ports[0], task->view.n);
+    atomic_fetch_add(&run->figures.bytes_in, chunk->len);
+    source_time_lateness(&run->time, chunk->partition, &task->view, &run->figures.source->lateness);
     source_time_rows(&run->time, chunk->partition, &task->view, epoch->clock_us);
     for (uint32_t p = 0; p < task->n_punctuations; p++) {
       source_time_punctuation(&run->time, chunk->partition,

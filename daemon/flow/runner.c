@@ -21,7 +21,7 @@ struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_
     struct stage_run *run = &runner->runs[i];
     const struct stage *stage = graph->stages[i];
     run->stage = stage;
-    run->figures.watermark_us = TIME_MIN_US;
+    run_figures_init(run);
     run->own_track.start_us = TIME_MIN_US;
     run->heads = mem_zalloc(stage->n_ports * sizeof *run->heads);
     if (stage->kind == STAGE_SOURCE) {
@@ -37,7 +37,7 @@ struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_
     }
     if (stage->kind == STAGE_KEYED) {
       run->shard_errors = mem_zalloc(n_shards * sizeof *run->shard_errors);
-      stage->transform->state_new(stage->component->instance, n_shards, &runner->account);
+      stage->transform->state_new(stage->component->instance, n_shards, &run->figures.state);
     }
   }
   return runner;
@@ -56,6 +56,7 @@ void runner_free(struct runner *runner) {
       if (!is_source_list(stage)) free(run->heads[p].list);
     }
     free(run->heads);
+    run_figures_fini(run);
     watermark_track_fini(&run->own_track);
     if (stage->kind == STAGE_SOURCE) {
       for (uint32_t w = 0; w < runner->n_workers; w++) stage->codec->decoder_free(run->decoders[w]);
@@ -105,7 +106,9 @@ static void sink_collect(struct runner *runner, struct stage_run *run) {
     *batch = (struct sink_batch){.epoch = runner->epoch->number,
                                  .n_records = records,
                                  .n_bytes = bytes,
-                                 .clock_us = runner->epoch->clock_us};
+                                 .clock_us = runner->epoch->clock_us,
+                                 .taken_us = runner->epoch->taken_us,
+                                 .newest_us = TIME_MIN_US};
     batch->parts = mem_alloc(n_parts * sizeof *batch->parts);
   }
   for (size_t t = 0; t < run->n_tasks; t++) {
@@ -120,6 +123,7 @@ static void sink_collect(struct runner *runner, struct stage_run *run) {
       struct slice *route = &part->pieces[p].route;
       if (route->len > 0) route->data = mem_strndup(route->data, route->len);
     }
+    if (part->newest_us > batch->newest_us) batch->newest_us = part->newest_us;
     batch->parts[batch->n_parts] = *part;
     batch->parts[batch->n_parts++].errors = (struct row_errors){0};
   }
@@ -194,7 +198,10 @@ void runner_run(struct runner *runner, struct epoch *epoch) {
     const struct stage *stage = runner->graph->stages[i];
     struct stage_run *run = &runner->runs[i];
     switch (stage->kind) {
-    case STAGE_SOURCE: atomic_store(&run->figures.watermark_us, watermark_end(run->track)); break;
+    case STAGE_SOURCE:
+      atomic_store(&run->figures.watermark_us, watermark_end(run->track));
+      run_figures_partitions(run);
+      break;
     case STAGE_STATELESS: run_count_errors(runner, run); break;
     case STAGE_KEYED:
       run_keyed(runner, run);
@@ -371,12 +378,26 @@ bool runner_stopped(const struct runner *runner) {
   return runner->stopped;
 }
 
-void runner_count_rejects(struct runner *runner, uint32_t stage, uint64_t n) {
-  atomic_fetch_add(&runner->runs[stage].figures.errors, n);
+void runner_count_rejects(struct runner *runner, uint32_t stage,
+                          const uint64_t codes[RECORD_ERRORS + 1]) {
+  struct stage_figures *figures = &runner->runs[stage].figures;
+  for (uint32_t i = 0; i <= RECORD_ERRORS; i++) {
+    atomic_fetch_add(&figures->errors, codes[i]);
+    atomic_fetch_add(&figures->codes[i], codes[i]);
+  }
+}
+
+void runner_count_keys(struct runner *runner) {
+  for (size_t i = 0; i < runner->graph->n_stages; i++) {
+    if (runner->graph->stages[i]->kind == STAGE_KEYED) run_figures_keys(&runner->runs[i]);
+  }
 }
 
 uint64_t runner_state_bytes(const struct runner *runner) {
-  return atomic_load_explicit(&runner->account.bytes, memory_order_relaxed);
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < runner->graph->n_stages; i++)
+    bytes += atomic_load_explicit(&runner->runs[i].figures.state.bytes, memory_order_relaxed);
+  return bytes;
 }
 
 const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage) {

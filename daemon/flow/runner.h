@@ -8,18 +8,10 @@
 #define TIDEMARK_FLOW_RUNNER_H
 
 #include "daemon/flow/epoch.h"
+#include "daemon/flow/figures.h"
 #include "daemon/flow/graph.h"
 
-#include <stdatomic.h>
-
 struct runner;
-
-/* Figures of a stage, for progress, metrics and the end's summary. Any thread may read. */
-struct stage_figures {
-  atomic_uint_fast64_t records_in, records_out, errors;
-  atomic_uint_fast64_t counters[TRANSFORM_COUNTERS];
-  atomic_int_fast64_t watermark_us;
-};
 
 struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_t n_shards,
                           const struct diag *diag);
@@ -40,7 +32,10 @@ int runner_load(struct runner *runner, const struct snapshot_section *section, b
                 struct err *err);
 
 /* Records of a sink's that the other side refused. Any thread. */
-void runner_count_rejects(struct runner *runner, uint32_t stage, uint64_t n);
+void runner_count_rejects(struct runner *runner, uint32_t stage,
+                          const uint64_t codes[RECORD_ERRORS + 1]);
+/* State was loaded: the figures of keys as of now; only between runs. */
+void runner_count_keys(struct runner *runner);
 
 uint64_t runner_state_bytes(const struct runner *runner);
 const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage);

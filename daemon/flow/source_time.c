@@ -36,7 +36,7 @@ static int64_t idle_timeout_us(const struct source_time *time) {
 
 /* A partition counts while it may still hold the watermark back. One that returns from idleness
  * counts again once its own watermark has caught up with the source's. */
-static bool counts(const struct partition_time *partition) {
+bool source_time_counts(const struct partition_time *partition) {
   return partition->known && !partition->ended && !partition->idle;
 }
 
@@ -45,7 +45,7 @@ static int64_t minimum(const struct source_time *time, bool *any) {
   *any = false;
   for (size_t i = 0; i < time->n_partitions; i++) {
     const struct partition_time *partition = &time->partitions[i];
-    if (!counts(partition)) continue;
+    if (!source_time_counts(partition)) continue;
     *any = true;
     if (partition->watermark_us < least) least = partition->watermark_us;
   }
@@ -102,7 +102,8 @@ void source_time_add_partition(struct source_time *time, uint32_t partition, int
   while (time->n_partitions <= partition) {
     array_grow((void **)&time->partitions, &time->cap_partitions, time->n_partitions,
                sizeof *time->partitions);
-    time->partitions[time->n_partitions++] = (struct partition_time){.watermark_us = TIME_MIN_US};
+    time->partitions[time->n_partitions++] =
+        (struct partition_time){.watermark_us = TIME_MIN_US, .newest_us = TIME_MIN_US};
   }
   struct partition_time *added = &time->partitions[partition];
   if (added->known) return;
@@ -128,7 +129,7 @@ static void partition_advance(struct source_time *time, struct partition_time *p
   bool was_least = partition->watermark_us <= time->watermark_us;
   partition->watermark_us = watermark_us;
   returned(time, partition, ord, clock_us);
-  if (was_least && counts(partition)) recompute(time, ord);
+  if (was_least && source_time_counts(partition)) recompute(time, ord);
 }
 
 void source_time_rows(struct source_time *time, uint32_t partition_number, const struct view *view,
@@ -148,6 +149,25 @@ void source_time_rows(struct source_time *time, uint32_t partition_number, const
     highest = time_us[row];
     partition_advance(time, partition, batch_ord(view->batch, row), highest - lateness, clock_us);
   }
+}
+
+void source_time_lateness(struct source_time *time, uint32_t partition_number,
+                          const struct view *view, struct quantiles *lateness) {
+  struct partition_time *partition = &time->partitions[partition_number];
+  const int64_t *time_us = view->batch->time_us;
+  int64_t newest = partition->newest_us;
+  uint64_t in_order = 0;
+  for (uint32_t i = 0; i < view->n; i++) {
+    int64_t row_us = time_us[view_row(view, i)];
+    if (row_us >= newest) {
+      newest = row_us;
+      in_order++;
+    } else {
+      quantiles_add(lateness, newest - row_us, 1);
+    }
+  }
+  if (in_order > 0) quantiles_add(lateness, 0, in_order);
+  partition->newest_us = newest;
 }
 
 void source_time_punctuation(struct source_time *time, uint32_t partition, uint64_t ord,
@@ -212,7 +232,7 @@ int source_time_load(struct source_time *time, struct slice body, size_t *at) {
   }
   time->ended = ended != 0;
   for (uint64_t i = 0; i < n; i++) {
-    struct partition_time partition = {0};
+    struct partition_time partition = {.newest_us = TIME_MIN_US};
     if (field_get_u32(body, at, &flags) != 0 ||
         field_get_i64(body, at, &partition.watermark_us) != 0 ||
         field_get_i64(body, at, &partition.active_us) != 0) {

@@ -3,10 +3,12 @@
 #ifndef TIDEMARK_FLOW_SOURCE_TIME_H
 #define TIDEMARK_FLOW_SOURCE_TIME_H
 
+#include "daemon/base/quantiles.h"
 #include "daemon/flow/plugin.h"
 
 struct partition_time {
   int64_t watermark_us; /* TIME_MIN_US: no record yet */
+  int64_t newest_us;    /* event time, of this process; TIME_MIN_US: no record yet */
   int64_t active_us;    /* clock of the last epoch with a record */
   bool known, ended;
   bool idle;   /* it does not hold the watermark back */
@@ -34,6 +36,12 @@ void source_time_add_partition(struct source_time *time, uint32_t partition, int
 /* The rows of one view of a partition, in order. */
 void source_time_rows(struct source_time *time, uint32_t partition, const struct view *view,
                       int64_t clock_us);
+/* How late the rows of such a view are: each counts by how much it is behind the newest event time
+ * that its partition had before it, whatever the watermark is. Before source_time_rows(). */
+void source_time_lateness(struct source_time *time, uint32_t partition, const struct view *view,
+                          struct quantiles *lateness);
+/* Whether the partition may hold the watermark back. */
+bool source_time_counts(const struct partition_time *partition);
 /* A punctuation: the partition's watermark is said by the row with this ord. */
 void source_time_punctuation(struct source_time *time, uint32_t partition, uint64_t ord,
                              int64_t watermark_us, int64_t clock_us);

@@ -190,7 +190,9 @@ void take_source_end(struct take *take) {
 
 struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t clock_us) {
   if (clock_us < engine->clock_us) clock_us = engine->clock_us;
-  return epoch_new(number, clock_us);
+  struct epoch *epoch = epoch_new(number, clock_us);
+  epoch->taken_us = clock_mono_us(engine->io->clock);
+  return epoch;
 }
 
 static bool epoch_empty(const struct epoch *epoch) {
@@ -263,6 +265,7 @@ static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
     left -= lines;
     if (len == chunk->len && (left > 0 || i + 1 == epoch->n_chunks)) continue;
     struct epoch *rest = epoch_new(0, epoch->clock_us);
+    rest->taken_us = epoch->taken_us;
     struct chunk tail = *chunk;
     uint64_t middle = len == chunk->len             ? chunk->to
                       : chunk->flags & TAKE_COUNTED ? chunk->from + lines
@@ -340,7 +343,10 @@ struct epoch *engine_take(struct engine *engine) {
     epoch = engine->open_epoch = engine_epoch_new(engine, 0, now_us);
     engine->open_since_us = now_us;
   }
-  if (epoch_empty(epoch) && now_us > epoch->clock_us) epoch->clock_us = now_us;
+  if (epoch_empty(epoch) && now_us > epoch->clock_us) {
+    epoch->clock_us = now_us;
+    epoch->taken_us = clock_mono_us(engine->io->clock);
+  }
   struct err err;
   bool cut_before = engine->open_is_rest;
   if (!cut_before && gather(engine, epoch, engine->epoch_bytes_max, &err) != 0) {

@@ -232,6 +232,16 @@ int snapshot_list(struct disk *disk, const char *dir, bool clean, uint64_t **epo
   return 0;
 }
 
+uint64_t snapshot_bytes(struct disk *disk, const char *dir, uint64_t epoch) {
+  char *path = path_of(dir, epoch, "");
+  struct disk_stat stat;
+  struct err err;
+  bool found;
+  int result = disk_stat(disk, path, &found, &stat, &err);
+  free(path);
+  return result == 0 && found ? stat.size_bytes : 0;
+}
+
 int snapshot_remove(struct disk *disk, const char *dir, uint64_t epoch, struct err *err) {
   char *path = path_of(dir, epoch, "");
   int result = disk_unlink(disk, path, err);

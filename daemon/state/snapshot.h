@@ -38,6 +38,8 @@ void snapshot_abandon(struct snapshot_writer *writer); /* frees; removes the tem
  * files of earlier lives are removed when `clean`. */
 int snapshot_list(struct disk *disk, const char *dir, bool clean, uint64_t **epochs, size_t *n,
                   struct err *err);
+/* Size of its file; 0 when that cannot be found out. */
+uint64_t snapshot_bytes(struct disk *disk, const char *dir, uint64_t epoch);
 int snapshot_remove(struct disk *disk, const char *dir, uint64_t epoch, struct err *err);
 
 /* Opens and checks header and footer. ERR_CORRUPT names the file and byte. */

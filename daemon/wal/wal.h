@@ -86,5 +86,6 @@ struct wal_figures { /* for verify, metrics and the benchmark */
   uint64_t torn_tail_bytes; /* cut at opening */
 };
 void wal_figures(const struct wal *wal, struct wal_figures *figures);
+const struct histogram *wal_sync_times(const struct wal *wal);
 
 #endif

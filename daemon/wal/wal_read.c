@@ -114,3 +114,7 @@ void wal_figures(const struct wal *wal, struct wal_figures *figures) {
   *figures = wal->figures;
   figures->segments = wal->segment.seq + 1 - wal->trim_seq;
 }
+
+const struct histogram *wal_sync_times(const struct wal *wal) {
+  return &wal->writer.sync;
+}

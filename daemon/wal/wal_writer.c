@@ -49,6 +49,7 @@ static int sync_file(struct wal_writer *writer, struct disk_file *file, struct e
   }
   uint64_t took_us = (uint64_t)(clock_mono_us(writer->clock) - began_us);
   writer->syncs++;
+  histogram_add(&writer->sync, (int64_t)took_us);
   writer->sync_us_total += took_us;
   if (took_us > writer->sync_us_max) writer->sync_us_max = took_us;
   return 0;

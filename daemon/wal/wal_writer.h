@@ -5,6 +5,7 @@
 
 #include "daemon/base/buf.h"
 #include "daemon/base/err.h"
+#include "daemon/base/histogram.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/disk.h"
 #include "daemon/wal/wal_format.h"
@@ -33,6 +34,7 @@ struct wal_writer {
   size_t n_spares, spares_cap;
   bool broken; /* a sync failed: nothing more may be reported as synced */
   uint64_t syncs, sync_us_total, sync_us_max;
+  struct histogram sync; /* the same; any thread may read */
 };
 
 void wal_writer_fini(struct wal_writer *writer);

@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
+	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
 	tests/unit/test_engine_time \
@@ -10,6 +11,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_changes
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
+	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
 	tests/unit/test_engine_time \
@@ -39,6 +41,9 @@ tests_unit_test_engine_changes_LDADD = $(TEST_LIBS)
 tests_unit_test_watermark_SOURCES = tests/unit/test_watermark.c
 tests_unit_test_watermark_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_watermark_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_metrics_SOURCES = tests/unit/test_engine_metrics.c $(ENGINE_WORLD)
+tests_unit_test_engine_metrics_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_metrics_LDADD = $(TEST_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_metrics_LDADD = $(TEST_LIBS)

@@ -12,9 +12,11 @@
 #include "daemon/base/crc32c.h"
 #include "daemon/base/err.h"
 #include "daemon/base/hash.h"
+#include "daemon/base/quantiles.h"
 #include "daemon/base/slice.h"
 
 #include <errno.h>
+#include <math.h>
 
 /* RFC 3720 B.4: 32 bytes of zeros, of ones, and counting up. */
 static void crc32c_known_answers(void **state) {
@@ -97,12 +99,48 @@ static void hash_is_stable(void **state) {
   for (uint64_t h = 1; h != 0; h <<= 1) assert_in_range(hash_shard(h, 64), 0, 63);
 }
 
+static int compare_int64(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Against sorting: never too low, at most 1/32 too high, for numbers of all sizes. */
+static void quantiles_are_close(void **state) {
+  (void)state;
+  enum { NUMBERS = 5000 };
+  static const double shares[] = {0, 0.001, 0.5, 0.9, 0.99, 0.999, 0.9999, 1};
+  struct quantiles *quantiles = calloc(1, sizeof *quantiles);
+  assert_int_equal(quantiles_find(quantiles, 0.5), 0);
+  for (int bits = 1; bits <= 63; bits += 2) {
+    memset(quantiles, 0, sizeof *quantiles);
+    int64_t sorted[NUMBERS];
+    uint64_t x = 88172645463325252u;
+    for (int i = 0; i < NUMBERS; i++) {
+      x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+      sorted[i] = (int64_t)(x >> (64 - bits)) >> (i % 7);
+      quantiles_add(quantiles, sorted[i], 1);
+    }
+    qsort(sorted, NUMBERS, sizeof *sorted, compare_int64);
+    for (size_t s = 0; s < sizeof shares / sizeof *shares; s++) {
+      int rank = (int)ceil(shares[s] * NUMBERS);
+      int64_t exact = sorted[rank > 0 ? rank - 1 : 0], found = quantiles_find(quantiles, shares[s]);
+      assert_true(found >= exact && (double)found <= (double)exact * (1 + 1.0 / 32));
+    }
+  }
+  quantiles_add(quantiles, INT64_MAX, 1);
+  assert_int_equal(quantiles_find(quantiles, 1), INT64_MAX);
+  quantiles_add(quantiles, -7, 1000000);
+  assert_int_equal(quantiles_find(quantiles, 0.9), 0);
+  assert_int_equal(quantiles_count(quantiles), NUMBERS + 1000001);
+  free(quantiles);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(crc32c_known_answers),     cmocka_unit_test(crc32c_twins_agree),
       cmocka_unit_test(arena_gives_aligned_room), cmocka_unit_test(buf_grows),
       cmocka_unit_test(err_reads_as_a_sentence),  cmocka_unit_test(slices_compare_bytewise),
-      cmocka_unit_test(hash_is_stable),
+      cmocka_unit_test(hash_is_stable),           cmocka_unit_test(quantiles_are_close),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
