@@ -4,14 +4,6 @@
 #include "daemon/record/json_scalar.h"
 #include "daemon/record/json_walk.h"
 
-int walk_broken(struct walk *walk, const char *code, const char *what) {
-  size_t at = walk->token < walk->end ? (size_t)(walk->base + *walk->token - walk->line.data)
-                                      : walk->line.len;
-  walk->code = code;
-  walk->text = arena_printf(walk->arena, "%s at byte %zu of the line", what, at + 1);
-  return -1;
-}
-
 static inline int check_string(struct walk *walk) {
   const char *start = walk->base + *walk->token++;
   if (!walk->escapes) return 0;

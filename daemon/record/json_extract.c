@@ -249,7 +249,6 @@ static int extract(struct walk *walk, struct json_node *node, size_t depth) {
 /* The tokens of one line, as [token, end) says, into its row. */
 static int walk_line(struct walk *walk) {
   struct json_plan *plan = walk->plan;
-  const uint32_t *first = walk->token;
   for (size_t i = 0; i < plan->n_paths; i++) walk->columns[i][walk->row] = value_null();
   if (walk_peek(walk) != '{') {
     bool mark = walk->line.len >= 3 && memcmp(walk->line.data, "\xef\xbb\xbf", 3) == 0;
@@ -257,15 +256,12 @@ static int walk_line(struct walk *walk) {
                        mark ? "the line begins with a byte order mark, no JSON object,"
                             : "the line is no JSON object");
   }
-  if (walk->base[walk->end[-1]] != '}') {
-    walk->token = walk->end - 1;
-    return walk_broken(walk, "json.syntax", "the line does not end with its object, but");
-  }
+  if (walk->base[walk->end[-1]] != '}') return walk_broken_end(walk);
   if (plan->strict) {
     if (walk_check(walk, 0) != 0) return -1;
     if (walk->token != walk->end)
       return walk_broken(walk, "json.syntax", "something follows the object");
-    walk->token = first;
+    walk->token = walk->first;
   }
   walk->unanswered = plan->root.n_paths;
   walk->serial = ++plan->serial;
@@ -363,7 +359,7 @@ static int extract_lines(struct extraction *x, uint32_t from, uint32_t to) {
   for (uint32_t row = from; row < to; row++) {
     walk->line = x->lines[row];
     walk->row = row;
-    walk->token = token;
+    walk->first = walk->token = token;
     walk->end = token =
         find_end(walk->plan, token, last, (size_t)(walk->line.data + walk->line.len - base));
     if (walk_line(walk) != 0) add_error(x, row, walk->code, walk->text);
@@ -376,7 +372,7 @@ static void extract_alone(struct extraction *x, uint32_t row) {
   if (!json_utf8_valid(x->lines[row])) {
     add_error(x, row, "text.utf8", "the line is not UTF-8");
   } else {
-    add_error(x, row, "json.syntax", "a string is not closed or holds a control character");
+    add_error(x, row, "json.syntax", json_string_broken(x->lines[row], x->walk.arena));
   }
 }
 

@@ -1,6 +1,5 @@
-/* json_walk: a line's tokens, taken one after the other. What json_extract.c and json_check.c
- * share.
- */
+/* json_walk: a line's tokens, taken one after the other. What json_extract.c, json_check.c and
+ * json_broken.c share. */
 #ifndef TIDEMARK_RECORD_JSON_WALK_H
 #define TIDEMARK_RECORD_JSON_WALK_H
 
@@ -9,6 +8,7 @@
 struct walk {
   struct json_plan *plan;
   const char *base;            /* what tokens are offsets into */
+  const uint32_t *first;       /* of this line */
   const uint32_t *token, *end; /* the next one; behind the last of this line */
   struct slice line;
   uint32_t row;
@@ -20,8 +20,13 @@ struct walk {
   const char *code, *text; /* what is broken */
 };
 
-/* Says what is broken at the next token. Returns -1. */
+/* Says what is broken at the next token; where there is none, that the line is cut off and within
+ * what, if something is open. Returns -1. */
 int walk_broken(struct walk *walk, const char *code, const char *what);
+/* The same for a line whose first token is '{' and whose last is not '}'. */
+int walk_broken_end(struct walk *walk);
+/* The text for a line of UTF-8 in which a string has no end, or holds a control character. */
+const char *json_string_broken(struct slice line, struct arena *arena);
 
 /* The value that begins at the next token is JSON as in RFC 8259; the tokens move behind it. depth:
  * containers that it is within. */

@@ -61,7 +61,7 @@ void time_put_interval_iso(struct buf *buf, int64_t us); /* "PT1H30M", "PT0.5S",
 
 /* A zone of the system's tz database (TZif files, RFC 8536, the footer's rule for the years behind
  * the table), or "UTC", or a fixed offset "+02:00". Read through the disk interface once; constant
- * afterwards. NULL: err names it and the nearest known name is up to the caller. */
+ * afterwards. NULL: err names it and the nearest name of the database. */
 struct disk;
 struct time_zone *time_zone_open(struct disk *disk, const char *name, struct err *err);
 void time_zone_close(struct time_zone *zone);

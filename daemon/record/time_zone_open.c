@@ -1,5 +1,6 @@
 /* time_zone_open: zones by name: "UTC", fixed offsets, and the files of the system's database. */
 #include "daemon/base/mem.h"
+#include "daemon/base/nearest.h"
 #include "daemon/io/disk.h"
 #include "daemon/record/time.h"
 #include "daemon/record/time_calendar.h"
@@ -21,6 +22,47 @@ static bool name_is_sane(const char *name) {
   return true;
 }
 
+/* Of one depth of the database the name nearest to `wrong`, or NULL; free(). The names of zones
+ * begin with a capital, those of tables and of copies ("posix/...") do not. */
+static char *nearest_of_depth(struct disk *disk, const char *below, struct slice wrong) {
+  char *pattern = mem_printf("%s[A-Z]*%s", ZONE_FOLDER, below), *nearest = NULL, **paths = NULL;
+  size_t n_paths = 0, n = 0;
+  struct err err;
+  if (disk_glob(disk, pattern, &paths, &n_paths, &err) == 0) {
+    const char **names = mem_alloc((n_paths + 1) * sizeof *names);
+    for (size_t i = 0; i < n_paths; i++) {
+      struct disk_stat stat;
+      bool found;
+      if (disk_stat(disk, paths[i], &found, &stat, &err) == 0 && found && stat.type == DISK_FILE)
+        names[n++] = paths[i] + strlen(ZONE_FOLDER);
+    }
+    const char *name = nearest_word(wrong, names, n);
+    if (name != NULL) nearest = mem_strdup(name);
+    free(names);
+  }
+  free(paths);
+  free(pattern);
+  return nearest;
+}
+
+static int unknown_zone(struct disk *disk, const char *name, struct err *err) {
+  static const char *const depths[] = {"", "/*", "/*/*"};
+  enum { DEPTHS = sizeof depths / sizeof depths[0] };
+  char *found[DEPTHS];
+  size_t n = 0;
+  for (size_t i = 0; i < DEPTHS; i++) {
+    found[n] = nearest_of_depth(disk, depths[i], slice_of(name));
+    if (found[n] != NULL) n++;
+  }
+  const char *nearest = nearest_word(slice_of(name), (const char *const *)found, n);
+  if (nearest != NULL)
+    err_set(err, ERR_CONFIG, "unknown time zone %s; did you mean %s?", name, nearest);
+  else
+    err_set(err, ERR_CONFIG, "unknown time zone %s", name);
+  while (n > 0) free(found[--n]);
+  return -1;
+}
+
 static int open_file(struct disk *disk, struct time_zone *zone, struct err *err) {
   char *path = mem_printf("%s%s", ZONE_FOLDER, zone->name);
   char *bytes = NULL;
@@ -31,7 +73,7 @@ static int open_file(struct disk *disk, struct time_zone *zone, struct err *err)
   int result = -1;
   if (disk_stat(disk, path, &found, &stat, err) < 0) goto out;
   if (!found || stat.type != DISK_FILE) {
-    err_set(err, ERR_CONFIG, "unknown time zone %s", zone->name);
+    unknown_zone(disk, zone->name, err);
     goto out;
   }
   if (stat.size_bytes > ZONE_FILE_BYTES_MAX) {
@@ -60,7 +102,7 @@ struct time_zone *time_zone_open(struct disk *disk, const char *name, struct err
     if (time_read_offset(name, end, &zone->first_offset_s) == end) return zone;
     err_set(err, ERR_CONFIG, "unknown time zone %s: an offset looks like +02:00", name);
   } else if (!name_is_sane(name)) {
-    err_set(err, ERR_CONFIG, "unknown time zone %s", name);
+    unknown_zone(disk, name, err);
   } else if (open_file(disk, zone, err) == 0) {
     return zone;
   }

@@ -12,6 +12,7 @@
 #include "daemon/base/limits.h"
 #include "daemon/expr/func.h"
 #include "daemon/expr/utf8.h"
+#include "daemon/io/io_sim.h"
 
 #include <float.h>
 
@@ -35,8 +36,12 @@ static const char *call(bool constant, const char *name, const struct value *arg
   for (size_t i = 0; constant && i < n_args; i++) constants[i] = &args[i];
   struct err err;
   size_t bad_arg = 99;
-  if (func->prepare != NULL &&
-      func->prepare(NULL, constants, n_args, &c.prepared, &bad_arg, &err) < 0) {
+  struct disk *disk = sim_disk_new();
+  int prepared = func->prepare == NULL
+                     ? 0
+                     : func->prepare(disk, constants, n_args, &c.prepared, &bad_arg, &err);
+  disk_free(disk);
+  if (prepared < 0) {
     assert_true(bad_arg < n_args);
     return "prepare";
   }

@@ -229,6 +229,45 @@ static void broken_lines(void **state) {
   EXPECT("{\"a\":{\"b\\x\":1}}", "json.syntax", "a");
 }
 
+/* The text of what is broken about a line of which "a" is wanted. */
+static void expect_text(const char *line, const char *want) {
+  struct paths paths;
+  struct result r;
+  static const char *const wanted[] = {"a"};
+  struct slice lines[] = {slice_of("{\"a\":1}"), slice_of(line)};
+  parse_paths(&paths, wanted, 1);
+  struct json_plan *plan = json_plan_new(paths.list, 1, false);
+  run(&r, lines, 2, plan, 1);
+  assert_int_equal(r.n_errors, 1);
+  if (strcmp(r.errors[0].text, want) != 0)
+    fail_msg("%s: want \"%s\", got \"%s\"", line, want, r.errors[0].text);
+  result_fini(&r, 1);
+  json_plan_free(plan);
+}
+
+static void broken_lines_say_where(void **state) {
+  (void)state;
+  expect_text("{\"x\":{\"y\":[1]},\"a\"",
+              "the line is cut off behind byte 18, within the object that begins at byte 1");
+  expect_text("{\"x\":1,\"y\":[{},[2,",
+              "the line is cut off behind byte 18, within the array that begins at byte 16");
+  expect_text("{\"x\":{\"y\":[1]}",
+              "the line is cut off behind byte 14, within the object that begins at byte 1");
+  expect_text("{\"a\":{\"y\":[1]",
+              "the line is cut off behind byte 13, within the object that begins at byte 6");
+  expect_text("{\"x\":[{\"y\":1}",
+              "the line is cut off behind byte 13, within the array that begins at byte 6");
+  expect_text("{\"x\":\"y\\\"z\",\"a\":\"b\\\"c",
+              "the line is cut off behind byte 21, within the string that begins at byte 17");
+  expect_text("{\"x\":\"y\",\"a\":\"b\tc\"}",
+              "the string that begins at byte 14 holds a control character, byte 16");
+  expect_text("{\"x\":1} x", "something follows the object at byte 9 of the line");
+  expect_text("{\"x\":1}{\"a\":2]", "something follows the object at byte 8 of the line");
+  expect_text("{\"x\":1]", "a ',' or '}' is expected at byte 7 of the line");
+  expect_text("{\"x\" 1}", "a ':' is expected at byte 6 of the line");
+  expect_text("[1", "the line is no JSON object at byte 1 of the line");
+}
+
 static void strict_lines(void **state) {
   (void)state;
   STRICT("{\"a\":1,\"b\":[true,{\"x\":1e999}]}", "1", "a");
@@ -502,6 +541,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(values),
       cmocka_unit_test(broken_lines),
+      cmocka_unit_test(broken_lines_say_where),
       cmocka_unit_test(strict_lines),
       cmocka_unit_test(depth_is_an_error),
       cmocka_unit_test(a_giant_line_among_others),
