@@ -26,7 +26,21 @@ struct source_work {
   struct source_task *tasks; /* [chunks] */
 };
 
-/* A line longer than max_line comes alone and whole, as a record that is in error. */
+/* A line longer than max_line comes alone, as a record that is in error; whole, or what a source
+ * keeps of it at most. That there was more shows in the positions where these count bytes. */
+static const char *too_long_text(const struct stage *stage, const struct chunk *chunk, size_t len,
+                                 struct arena *arena) {
+  unsigned long long limit = (unsigned long long)stage->source_common->line_max_bytes;
+  uint64_t bytes = chunk->to - chunk->from;
+  if ((chunk->flags & TAKE_COUNTED) || bytes <= chunk->len)
+    return arena_printf(arena, "the line has %zu bytes, max_line allows %llu", len, limit);
+  return arena_printf(
+      arena,
+      "the line takes %llu bytes of the input, max_line allows %llu; only its first "
+      "%zu bytes are kept here",
+      (unsigned long long)bytes, limit, len);
+}
+
 static struct batch *too_long(const struct stage *stage, const struct chunk *chunk,
                               struct row_errors *errors) {
   struct batch *batch = batch_new(stage->ports[0].schema->rowset, 1);
@@ -36,9 +50,7 @@ static struct batch *too_long(const struct stage *stage, const struct chunk *chu
   batch->raw[0] = (struct slice){chunk->data, len};
   batch->positions = arena_alloc(&batch->arena, sizeof *batch->positions);
   batch->positions[0] = chunk->from;
-  row_errors_add(errors, 0, "line.too_long",
-                 arena_printf(&batch->arena, "the line has %zu bytes, max_line allows %llu", len,
-                              (unsigned long long)stage->source_common->line_max_bytes));
+  row_errors_add(errors, 0, "line.too_long", too_long_text(stage, chunk, len, &batch->arena));
   return batch;
 }
 
