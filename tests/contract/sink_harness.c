@@ -19,57 +19,6 @@ static const int64_t start_us = INT64_C(1767225600000000);
 
 /* ------------------------------------------------------------------ the engine's side */
 
-struct compile {
-  struct arena arena;
-  struct config_errors errors;
-  struct io *io;
-  struct schema *schema;
-  struct expr *exprs[64];
-  size_t n_exprs;
-};
-
-void compile_error(struct compile *compile, struct place place, const char *format, ...) {
-  char text[1024];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  config_error_add(&compile->errors, place, "%s", text);
-}
-
-int compile_expr(struct compile *compile, const struct expr_text *text, struct schema *schema,
-                 enum expr_place place, enum value_type wanted, struct expr **expr) {
-  struct expr_scope scope = {.arena = &compile->arena, .schema = schema, .place = place};
-  struct expr_error error;
-  assert_int_equal(wanted, VALUE_ANY);
-  if (expr_compile(&scope, text->text, expr, &error) != 0) {
-    config_error_add(&compile->errors, node_place_at(text->node, error.offset, error.len), "%s",
-                     error.text);
-    return -1;
-  }
-  assert_true(compile->n_exprs < sizeof compile->exprs / sizeof *compile->exprs);
-  compile->exprs[compile->n_exprs++] = *expr;
-  return 0;
-}
-
-struct arena *compile_arena(struct compile *compile) {
-  return &compile->arena;
-}
-
-struct io *compile_io(struct compile *compile) {
-  return compile->io;
-}
-
-size_t compile_input_count(const struct compile *compile) {
-  (void)compile;
-  return 1;
-}
-
-struct schema *compile_input(struct compile *compile, size_t i) {
-  assert_int_equal(i, 0);
-  return compile->schema;
-}
-
 static void answer(struct engine_sink *engine, enum sink_answer answer, const struct err *err) {
   struct sink_world *world = (struct sink_world *)engine;
   assert_int_equal(world->answer, SINK_ANSWER_NONE);
@@ -214,62 +163,16 @@ char *sink_world_dump(struct sink_world *world) {
 
 /* ------------------------------------------------------------------ the sink */
 
-static const char *no_env(void *arg, const char *name) {
-  (void)arg, (void)name;
-  return NULL;
-}
-
-static struct slice with_folder(struct sink_world *world, const char *options) {
-  struct buf yaml;
-  buf_init(&yaml);
-  for (const char *c = options; *c != '\0'; c++) {
-    if (*c == '@')
-      buf_put_text(&yaml, world->folder);
-    else
-      buf_put_char(&yaml, *c);
-  }
-  struct slice text = arena_slice(&world->compile->arena, buf_slice(&yaml));
-  buf_fini(&yaml);
-  return text;
-}
-
-static int make(struct sink_world *world, const char *options, struct err *err) {
-  struct compile *compile = world->compile;
-  struct config_file file = {.path = "test.yaml", .text = with_folder(world, options)};
-  struct config_source source = {.disk = world->io.disk, .env = no_env};
-  struct node *node = node_parse(&compile->arena, &file, &source, &compile->errors);
-  assert_non_null(node);
-  options_read(world->plugin->type.options, node, world->instance, &compile->arena,
-               &compile->errors);
-  if (world->plugin->type.check != NULL)
-    world->plugin->type.check(world->instance, node, &compile->errors);
-  if (!config_errors_any(&compile->errors) && world->plugin->compile != NULL) {
-    int result = world->plugin->compile(world->instance, compile);
-    assert_int_equal(result != 0, config_errors_any(&compile->errors));
-  }
-  if (!config_errors_any(&compile->errors)) return 0;
-  struct buf text;
-  buf_init(&text);
-  config_errors_put(&compile->errors, &text);
-  err_set(err, ERR_CONFIG, "%s", buf_cstr(&text));
-  buf_fini(&text);
-  return -1;
-}
-
 int sink_start(struct sink_world *world, const struct sink_plugin *plugin, const char *options,
                struct err *err) {
   sink_stop(world);
   io_stop(world);
   io_start(world);
-  struct compile *compile = mem_zalloc(sizeof *compile);
-  arena_init(&compile->arena, 4096);
-  config_errors_init(&compile->errors);
-  compile->io = &world->io;
-  compile->schema = schema_new(rowset_new(&compile->arena, true), true);
-  world->compile = compile;
   world->plugin = plugin;
-  world->instance = arena_zalloc(&compile->arena, plugin->type.instance_bytes);
-  if (make(world, options, err) != 0) return -1;
+  compile_init(&world->compile, &world->io, NULL);
+  world->instance =
+      compile_component(&world->compile, &plugin->type, plugin->compile, options, world->folder);
+  if (compile_result(&world->compile, err) != 0) return -1;
   world->common = (struct sink_common){.codec = "json"};
   static const struct diag_where where = {"pipeline", "sink", "sink"};
   world->ctx = (struct sink_ctx){.io = &world->io,
@@ -290,10 +193,7 @@ void sink_stop(struct sink_world *world) {
   if (world->plugin == NULL) return;
   world->plugin->close(world->instance);
   world->plugin = NULL;
-  for (size_t i = 0; i < world->compile->n_exprs; i++) expr_free(world->compile->exprs[i]);
-  config_errors_fini(&world->compile->errors);
-  arena_fini(&world->compile->arena);
-  free(world->compile);
+  compile_fini(&world->compile);
 }
 
 void sink_crash(struct sink_world *world, enum sim_unsynced unsynced, uint64_t seed) {
@@ -322,7 +222,7 @@ static struct batch *decode(struct sink_world *world, const char *records, char 
   size_t len = strlen(records);
   *block = mem_zalloc(len + 2 * LIMIT_PADDING_BYTES);
   memcpy(*block + LIMIT_PADDING_BYTES, records, len);
-  struct rowset *rowset = world->compile->schema->rowset;
+  struct rowset *rowset = world->compile.input->rowset;
   struct codec_options options = {.line_max = 1 << 20};
   struct decoder *decoder = world->ctx.codec->decoder_new(&options, rowset);
   struct row_errors errors = {0};
@@ -347,7 +247,7 @@ static void encode_half(struct sink_world *world, const struct batch *batch, uin
   for (uint32_t i = from; i < to; i++) sel[i - from] = i;
   struct view view = {.batch = (struct batch *)(uintptr_t)batch, .sel = sel, .n = to - from};
   struct expr_run run = {0};
-  world->plugin->encode(world->instance, &world->ctx, &run, world->compile->schema, &view, part);
+  world->plugin->encode(world->instance, &world->ctx, &run, world->compile.input, &view, part);
   row_errors_sort(&part->errors);
   for (size_t i = 0; i < part->errors.n; i++)
     buf_printf(&world->errors, "%s: %s\n", part->errors.list[i].code, part->errors.list[i].text);

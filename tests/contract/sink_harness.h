@@ -8,8 +8,8 @@
 #define TIDEMARK_TESTS_CONTRACT_SINK_HARNESS_H
 
 #include "daemon/base/buf.h"
-#include "daemon/flow/plugin.h"
 #include "daemon/io/io_sim.h"
+#include "tests/contract/component_harness.h"
 
 enum sink_answer { SINK_ANSWER_NONE, SINK_ANSWER_DONE, SINK_ANSWER_RETRY, SINK_ANSWER_FAILED };
 
@@ -26,7 +26,7 @@ struct sink_world {
   /* the sink that runs */
   const struct sink_plugin *plugin;
   void *instance;
-  struct compile *compile;
+  struct compile compile;
   struct sink_ctx ctx;
   struct sink_common common;
   struct diag diag;

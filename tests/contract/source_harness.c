@@ -244,39 +244,16 @@ static void give_stdin(struct source_world *world) {
   fclose(file);
 }
 
-static const char *no_env(void *arg, const char *name) {
-  (void)arg, (void)name;
-  return NULL;
-}
-
 int source_start(struct source_world *world, const struct source_plugin *plugin,
                  const char *options, struct err *err) {
   /* Another life: nothing but the disk and the log goes on. */
   io_stop(world);
   io_start(world);
-  arena_init(&world->arena, 4096);
-  config_errors_init(&world->errors);
   world->plugin = plugin;
   world->ready = world->ended = false;
-  struct buf yaml;
-  buf_init(&yaml);
-  for (const char *c = options; *c != '\0'; c++) {
-    if (*c == '@')
-      buf_put_text(&yaml, world->folder);
-    else
-      buf_put_char(&yaml, *c);
-  }
-  struct config_file file = {.path = "test.yaml",
-                             .text = arena_slice(&world->arena, buf_slice(&yaml))};
-  buf_fini(&yaml);
-  struct config_source source = {.disk = world->io.disk, .env = no_env};
-  struct node *node = node_parse(&world->arena, &file, &source, &world->errors);
-  assert_non_null(node);
-  world->instance = arena_zalloc(&world->arena, plugin->type.instance_bytes);
-  options_read(plugin->type.options, node, world->instance, &world->arena, &world->errors);
-  if (plugin->type.check != NULL) plugin->type.check(world->instance, node, &world->errors);
-  if (config_errors_any(&world->errors)) {
-    err_set(err, ERR_CONFIG, "%s", world->errors.list[0].text);
+  compile_init(&world->compile, &world->io, NULL);
+  world->instance = compile_component(&world->compile, &plugin->type, NULL, options, world->folder);
+  if (compile_result(&world->compile, err) != 0) {
     source_stop(world);
     return -1;
   }
@@ -294,8 +271,7 @@ void source_stop(struct source_world *world) {
   if (world->plugin == NULL) return;
   world->plugin->close(world->instance);
   world->plugin = NULL;
-  config_errors_fini(&world->errors);
-  arena_fini(&world->arena);
+  compile_fini(&world->compile);
 }
 
 int source_take_once(struct source_world *world, uint64_t bytes, struct err *err) {

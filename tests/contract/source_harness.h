@@ -9,7 +9,7 @@
 #define TIDEMARK_TESTS_CONTRACT_SOURCE_HARNESS_H
 
 #include "daemon/base/buf.h"
-#include "daemon/flow/plugin.h"
+#include "tests/contract/component_harness.h"
 
 enum { HARNESS_PARTITIONS_MAX = 512 };
 
@@ -37,8 +37,7 @@ struct source_world {
   /* the source that runs */
   const struct source_plugin *plugin;
   void *instance;
-  struct arena arena;
-  struct config_errors errors;
+  struct compile compile;
   struct source_common common;
   struct source_ctx ctx;
   struct diag diag;

@@ -1,5 +1,5 @@
-/* transform_harness: see transform_harness.h. Below are stand-ins for the engine's side of
- * plugin.h, as small as they can be; a test program links them in place of the engine's. */
+/* transform_harness: see transform_harness.h. The engine's side of plugin.h is as small as it can
+ * be; a test program links it in place of the engine's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "tests/contract/component_harness.h"
 #include "tests/contract/transform_harness.h"
 
 #include "daemon/base/hash.h"
@@ -16,20 +17,7 @@
 
 #include <stdio.h>
 
-enum { PORTS_MAX = 16, EXPRS_MAX = 64, EPOCH_BATCHES = 64 };
-
-struct compile {
-  struct arena arena;
-  struct config_errors errors;
-  struct config_file file;
-  struct schema *input;
-  const char *ports[PORTS_MAX];
-  struct schema *schemas[PORTS_MAX];
-  size_t n_ports;
-  struct expr *exprs[EXPRS_MAX];
-  size_t n_exprs;
-  uint32_t time_slot;
-};
+enum { EPOCH_BATCHES = 64 };
 
 /* One way to run a case. */
 struct way {
@@ -44,11 +32,12 @@ struct world {
   const struct transform_case *test;
   const struct way *way;
   struct compile compile;
+  uint32_t time_slot; /* of "t" */
   void *instance;
   struct account account;
   const struct codec *codec;
   struct decoder *decoder;
-  struct buf ports[PORTS_MAX], errors;
+  struct buf ports[HARNESS_PORTS_MAX], errors;
   uint64_t counters[TRANSFORM_COUNTERS];
   struct watermark_track track;
   int64_t clock_us, time_max_us;
@@ -61,61 +50,10 @@ struct keyed_epoch {
   struct world *world;
   struct batch *made[EPOCH_BATCHES];
   size_t n_made;
-  uint64_t port_ord[PORTS_MAX]; /* of the last row emitted */
+  uint64_t port_ord[HARNESS_PORTS_MAX]; /* of the last row emitted */
 };
 
 /* ------------------------------------------------------------------ the engine's side */
-
-struct arena *compile_arena(struct compile *compile) {
-  return &compile->arena;
-}
-
-struct io *compile_io(struct compile *compile) {
-  (void)compile;
-  return NULL;
-}
-
-void compile_error(struct compile *compile, struct place place, const char *format, ...) {
-  char text[1024];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
-  va_end(args);
-  config_error_add(&compile->errors, place, "%s", text);
-}
-
-int compile_expr(struct compile *compile, const struct expr_text *text, struct schema *schema,
-                 enum expr_place place, enum value_type wanted, struct expr **expr) {
-  struct expr_scope scope = {.arena = &compile->arena, .schema = schema, .place = place};
-  struct expr_error error;
-  if (expr_compile(&scope, text->text, expr, &error) != 0) {
-    struct place at = node_place_at(text->node, error.offset, error.len);
-    config_error_add(&compile->errors, at, "%s", error.text);
-    return -1;
-  }
-  assert_true(compile->n_exprs < EXPRS_MAX);
-  compile->exprs[compile->n_exprs++] = *expr;
-  enum value_type type = expr_type(*expr);
-  if (wanted == VALUE_ANY || type == VALUE_ANY || type == VALUE_NULL || type == wanted) return 0;
-  config_error_add(&compile->errors, text->node->place, "expected %s", value_type_name(wanted));
-  return -1;
-}
-
-size_t compile_input_count(const struct compile *compile) {
-  (void)compile;
-  return 1;
-}
-
-struct schema *compile_input(struct compile *compile, size_t i) {
-  assert_int_equal(i, 0);
-  return compile->input;
-}
-
-void compile_output(struct compile *compile, const char *port, struct schema *schema) {
-  assert_true(compile->n_ports < PORTS_MAX);
-  compile->ports[compile->n_ports] = port;
-  compile->schemas[compile->n_ports++] = schema;
-}
 
 static void error_put(struct world *world, const struct batch *batch, uint32_t row,
                       const char *code) {
@@ -160,50 +98,16 @@ void keyed_emit(struct keyed_run *run, size_t port, struct view view) {
 
 /* ------------------------------------------------------------------ a world */
 
-static void compile_init(struct compile *compile, const char *columns) {
-  *compile = (struct compile){0};
-  arena_init(&compile->arena, 4096);
-  config_errors_init(&compile->errors);
-  struct rowset *rowset = rowset_new(&compile->arena, columns == NULL);
-  compile->input = schema_new(rowset, columns == NULL);
-  for (const char *name = columns; name != NULL && *name != '\0';) {
-    size_t len = strcspn(name, " ");
-    schema_set(compile->input, (struct slice){name, len}, rowset_add_slot(rowset, VALUE_ANY));
-    name += len + strspn(name + len, " ");
-  }
-}
-
-static void compile_fini(struct compile *compile) {
-  for (size_t i = 0; i < compile->n_exprs; i++) expr_free(compile->exprs[i]);
-  config_errors_fini(&compile->errors);
-  arena_fini(&compile->arena);
-}
-
-static const char *no_env(void *arg, const char *name) {
-  (void)arg;
-  (void)name;
-  return NULL;
-}
-
-/* Reads the options and compiles; the instance is in the arena. */
-static void *component_make(struct compile *compile, const struct transform_plugin *plugin,
+/* The ports a transform has are those it said it would have. */
+static void *transform_make(struct compile *compile, const struct transform_plugin *plugin,
                             const char *options) {
-  static const struct config_source source = {.env = no_env};
-  compile->file = (struct config_file){.path = "test.yaml", .text = slice_of(options)};
-  struct node *node = node_parse(&compile->arena, &compile->file, &source, &compile->errors);
-  void *instance = arena_zalloc(&compile->arena, plugin->type.instance_bytes);
-  if (node == NULL) return instance;
-  options_read(plugin->type.options, node, instance, &compile->arena, &compile->errors);
-  if (plugin->type.check != NULL) plugin->type.check(instance, node, &compile->errors);
+  const struct component_type *type = &plugin->type;
+  void *instance = compile_component(compile, type, plugin->compile, options, NULL);
   if (config_errors_any(&compile->errors)) return instance;
-  int result = plugin->compile(instance, compile);
-  assert_int_equal(result != 0, config_errors_any(&compile->errors));
-  if (result != 0) return instance;
-  /* The ports it has are those it said it would have. */
-  struct slice names[PORTS_MAX];
-  size_t n = plugin->type.ports != NULL ? plugin->type.ports(instance, names, PORTS_MAX) : 0;
+  struct slice names[HARNESS_PORTS_MAX];
+  size_t n = type->ports != NULL ? type->ports(instance, names, HARNESS_PORTS_MAX) : 0;
   size_t at = 0;
-  if (!plugin->type.no_main_output) assert_string_equal(compile->ports[at++], "");
+  if (!type->no_main_output) assert_string_equal(compile->ports[at++], "");
   assert_int_equal(compile->n_ports, at + n);
   for (size_t i = 0; i < n; i++) assert_true(slice_is(names[i], compile->ports[at + i]));
   return instance;
@@ -217,12 +121,12 @@ static uint32_t next_random(struct world *world, uint32_t below) {
 static void world_init(struct world *world, const struct transform_case *test,
                        const struct way *way) {
   *world = (struct world){.test = test, .way = way, .seed = way->n_shards};
-  compile_init(&world->compile, NULL);
+  compile_init(&world->compile, NULL, NULL);
   struct path_step step = {.name = slice_of("t")};
   struct path path = {&step, 1};
   enum value_type type;
-  rowset_resolve(world->compile.input->rowset, &path, &world->compile.time_slot, &type);
-  world->instance = component_make(&world->compile, test->plugin, test->options);
+  rowset_resolve(world->compile.input->rowset, &path, &world->time_slot, &type);
+  world->instance = transform_make(&world->compile, test->plugin, test->options);
   if (config_errors_any(&world->compile.errors)) {
     struct buf text = {0};
     config_errors_put(&world->compile.errors, &text);
@@ -242,7 +146,7 @@ static void world_fini(struct world *world) {
   assert_int_equal(atomic_load(&world->account.bytes), 0);
   if (plugin->fini != NULL) plugin->fini(world->instance);
   world->codec->decoder_free(world->decoder);
-  for (size_t i = 0; i < PORTS_MAX; i++) buf_fini(&world->ports[i]);
+  for (size_t i = 0; i < HARNESS_PORTS_MAX; i++) buf_fini(&world->ports[i]);
   buf_fini(&world->errors);
   watermark_track_fini(&world->track);
   compile_fini(&world->compile);
@@ -309,7 +213,7 @@ static uint64_t ord_of(uint64_t row) {
 
 static void run_stateless(struct world *world, struct batch *batch, struct row_errors *errors) {
   struct compile *compile = &world->compile;
-  struct view out[PORTS_MAX] = {0};
+  struct view out[HARNESS_PORTS_MAX] = {0};
   uint64_t counters[TRANSFORM_COUNTERS] = {0};
   struct apply apply = {.run = {world->clock_us},
                         .in =
@@ -416,7 +320,7 @@ static void run_epoch(struct world *world, struct epoch_input *input) {
     batch->time_us = arena_alloc(&batch->arena, batch->n_rows * sizeof *batch->time_us);
     batch->ords = arena_alloc(&batch->arena, batch->n_rows * sizeof *batch->ords);
     for (uint32_t row = 0; row < batch->n_rows; row++) {
-      batch->time_us[row] = batch->slots[world->compile.time_slot][row].integer * TIME_SECOND_US;
+      batch->time_us[row] = batch->slots[world->time_slot][row].integer * TIME_SECOND_US;
       batch->ords[row] = ord_of(world->n_rows);
       if (batch->time_us[row] > world->time_max_us) world->time_max_us = batch->time_us[row];
       watermark_track_add(&world->track, batch->ords[row],
@@ -538,8 +442,8 @@ void transform_check_errors(const struct transform_plugin *plugin, const char *o
                             const char *columns, const char *expected) {
   struct compile compile;
   struct buf text = {0};
-  compile_init(&compile, columns);
-  void *instance = component_make(&compile, plugin, options);
+  compile_init(&compile, NULL, columns);
+  void *instance = transform_make(&compile, plugin, options);
   config_errors_put(&compile.errors, &text);
   assert_string_equal(buf_cstr(&text), expected);
   buf_fini(&text);

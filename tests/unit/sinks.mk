@@ -1,5 +1,5 @@
 # Tests of sinks: each holds its sink to the contract of the harness.
-SINK_HARNESS = tests/contract/sink_harness.c tests/contract/sink_harness.h
+SINK_HARNESS = $(COMPONENT_HARNESS) tests/contract/sink_harness.c tests/contract/sink_harness.h
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_sink_file tests/unit/test_sinks
 TESTS += tests/unit/test_sink_file tests/unit/test_sinks

@@ -1,5 +1,5 @@
 # Tests of sources: each holds its source to the contract of the harness.
-SOURCE_HARNESS = tests/contract/source_harness.c tests/contract/source_harness.h
+SOURCE_HARNESS = $(COMPONENT_HARNESS) tests/contract/source_harness.c tests/contract/source_harness.h
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_source_file tests/unit/test_source_generate \
 	tests/unit/test_source_stdin

@@ -180,17 +180,22 @@ static void rate_follows_the_clock(void **state) {
 
 static void options_are_checked(void **state) {
   (void)state;
+  static const struct {
+    const char *options, *text;
+  } cases[] = {
+      {"{}\n", "test.yaml:1:1: give either a template or a preset\n"},
+      {"{template: x, preset: billing}\n", "test.yaml:1:12: give either a template or a preset\n"},
+      {"{preset: billing, start_time: soon}\n",
+       "test.yaml:1:31: start_time is neither a time nor now\n"},
+  };
   struct source_world world;
-  struct err err;
   source_world_open(&world, true);
-  assert_int_equal(source_start(&world, &source_generate, "{}\n", &err), -1);
-  assert_string_equal(err.text, "give either a template or a preset");
-  assert_int_equal(source_start(&world, &source_generate, "{template: x, preset: billing}\n", &err),
-                   -1);
-  assert_string_equal(err.text, "give either a template or a preset");
-  assert_int_equal(
-      source_start(&world, &source_generate, "{preset: billing, start_time: soon}\n", &err), -1);
-  assert_string_equal(err.text, "start_time is neither a time nor now");
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct err err;
+    assert_int_equal(source_start(&world, &source_generate, cases[i].options, &err), -1);
+    if (strncmp(err.text, cases[i].text, strlen(cases[i].text)) != 0)
+      assert_string_equal(err.text, cases[i].text);
+  }
   source_world_close(&world);
 }
 

@@ -1,5 +1,5 @@
 # Tests of transforms: each case runs in every way of the contract harness.
-TRANSFORM_HARNESS = tests/contract/transform_harness.c tests/contract/transform_harness.h
+TRANSFORM_HARNESS = $(COMPONENT_HARNESS) tests/contract/transform_harness.c tests/contract/transform_harness.h
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_aggregate tests/unit/test_dedup tests/unit/test_transforms \
 	tests/unit/test_window
