@@ -143,6 +143,7 @@ void engine_acks_turn(struct engine *engine) {
     const struct engine_source *source = &engine->sources[ack->source];
     source->stage->source->logged(source->instance, ack->partition, ack->position);
   }
+  if (told == 0) return; /* maybe there never was one */
   engine->n_acks -= told;
   memmove(engine->acks, engine->acks + told, engine->n_acks * sizeof *engine->acks);
 }
