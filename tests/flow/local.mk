@@ -32,6 +32,7 @@ TESTS += \
 	tests/flow/110-bad-json/pipeline.yaml \
 	tests/flow/111-long-lines/pipeline.yaml \
 	tests/flow/112-numbers/pipeline.yaml \
+	tests/flow/120-line-beyond-all/test.py \
 	tests/flow/200-billing/test.py \
 	tests/flow/300-full-disk/test.py \
 	tests/flow/301-unwritable-output/test.py \
