@@ -24,6 +24,11 @@ static const char *run_end(const char *at, const char *end, size_t window, uint6
 
 void lines_commit(struct take *take, uint32_t partition, uint64_t position, const char *data,
                   size_t len, uint64_t line_max) {
+  lines_commit_kept(take, partition, position, data, len, line_max, UINT64_MAX);
+}
+
+void lines_commit_kept(struct take *take, uint32_t partition, uint64_t position, const char *data,
+                       size_t len, uint64_t line_max, uint64_t kept) {
   /* Commits of about the same size, so that a block that is a line too long for one does not leave
    * a commit of a single line. */
   size_t pieces = len / LINES_BLOCK_BYTES + 1;
@@ -41,8 +46,10 @@ void lines_commit(struct take *take, uint32_t partition, uint64_t position, cons
       run = at;
     }
     if (too_long) {
+      size_t n = (size_t)(next - at);
       take_commit(take, partition, position + (uint64_t)(at - data),
-                  position + (uint64_t)(next - data), at, (size_t)(next - at), TAKE_TOO_LONG);
+                  position + (uint64_t)(next - data), at, n < kept ? n : (size_t)kept,
+                  TAKE_TOO_LONG);
       run = next;
     }
     at = next;

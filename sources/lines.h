@@ -12,10 +12,12 @@ enum {
 };
 
 /* Commits data, which lies in the block reserved last and is whole lines (the very last may lack
- * its
- * '\n'), as positions [position, position + len). Lines of more than line_max bytes, line end not
- * counted, are committed alone with TAKE_TOO_LONG. */
+ * its '\n'), as positions [position, position + len). Lines of more than line_max bytes, line end
+ * not counted, are committed alone with TAKE_TOO_LONG. */
 void lines_commit(struct take *take, uint32_t partition, uint64_t position, const char *data,
                   size_t len, uint64_t line_max);
+/* The same, with no more than the first `kept` bytes of a line that is too long. */
+void lines_commit_kept(struct take *take, uint32_t partition, uint64_t position, const char *data,
+                       size_t len, uint64_t line_max, uint64_t kept);
 
 #endif

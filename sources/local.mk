@@ -10,6 +10,7 @@ libtidemark_a_SOURCES += \
 	sources/generate_kinds.h \
 	sources/generate_records.c \
 	sources/generate_template.c \
+	sources/line_input.c sources/line_input.h \
 	sources/lines.c sources/lines.h \
 	sources/sources.def sources/sources.h \
 	sources/stdin.c
