@@ -8,12 +8,14 @@
 
 #include "daemon/base/err.h"
 #include "daemon/io/clock.h"
+#include "daemon/io/datagram.h"
 #include "daemon/io/disk.h"
 #include "daemon/io/exec.h"
 #include "daemon/io/fetch.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/net.h"
 #include "daemon/io/notify.h"
+#include "daemon/io/process.h"
 #include "daemon/io/random.h"
 #include "daemon/io/watch.h"
 
@@ -23,6 +25,8 @@ struct io {
   struct random *random;
   struct disk *disk;
   struct net *net;
+  struct datagrams *datagrams;
+  struct processes *processes;
   struct fetch *fetch;
   struct loop *loop;
   struct threads *threads;

@@ -12,6 +12,8 @@ int io_real_open(struct io *io, struct err *err) {
       .random = mem_alloc(sizeof(struct random)),
       .disk = disk_real_new(),
       .net = net_real_new(loop),
+      .datagrams = datagrams_real_new(loop),
+      .processes = processes_real_new(loop),
       .fetch = fetch_real_new(loop),
       .loop = loop,
       .threads = threads_real_new(),
@@ -27,6 +29,8 @@ void io_real_close(struct io *io) {
   notify_free(io->notify);
   threads_free(io->threads);
   fetch_free(io->fetch);
+  processes_free(io->processes);
+  datagrams_free(io->datagrams);
   net_free(io->net);
   watch_free(io->watch);
   loop_free(io->loop);

@@ -4,12 +4,14 @@
 
 #include "daemon/base/mem.h"
 #include "daemon/io/clock_sim.h"
+#include "daemon/io/datagram_sim.h"
 #include "daemon/io/disk_sim.h"
 #include "daemon/io/exec_sim.h"
 #include "daemon/io/fetch_sim.h"
 #include "daemon/io/loop_sim.h"
 #include "daemon/io/net_sim.h"
 #include "daemon/io/notify_sim.h"
+#include "daemon/io/process_sim.h"
 #include "daemon/io/watch_sim.h"
 
 #include <stdlib.h>
@@ -26,11 +28,14 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
   struct net *net = net_sim_new(loop, random_u64(&seeds));
   struct watch *watch = watch_sim_new(loop, disk, random_u64(&seeds));
   struct fetch *fetch = fetch_sim_new(loop, random_u64(&seeds));
+  struct processes *processes = processes_sim_new(loop, random_u64(&seeds));
   disk_sim_set_clock(disk, clock);
   *io = (struct io){.clock = clock,
                     .random = random,
                     .disk = disk,
                     .net = net,
+                    .datagrams = datagrams_sim_new(loop),
+                    .processes = processes,
                     .fetch = fetch,
                     .loop = loop,
                     .threads = threads,
@@ -44,6 +49,8 @@ void io_sim_close(struct io *io) {
   watch_free(io->watch);
   notify_free(io->notify);
   fetch_free(io->fetch);
+  processes_free(io->processes);
+  datagrams_free(io->datagrams);
   net_free(io->net);
   threads_free(io->threads);
   loop_free(io->loop);

@@ -77,4 +77,19 @@ typedef void sim_server_fn(void *arg, const struct fetch_request *request,
                            struct sim_answer *answer);
 void sim_fetch_serve(struct fetch *fetch, sim_server_fn *fn, void *arg);
 
+/* A message for the socket bound to an address, as it was given or chosen; false: there is none. */
+bool sim_datagram(struct datagrams *datagrams, const char *address, const void *data, size_t len);
+
+/* What the next process_start() plays; when there is none left, there is no such command. */
+struct sim_program {
+  const char *out, *err; /* what it prints; NULL: nothing. Copied. */
+  int64_t run_us;        /* how long it runs; INT64_MAX: until it is asked to stop */
+  int64_t stop_us;       /* how long it takes to end when asked, with its status unless 0; negative:
+                            it does not */
+  int status, signal;    /* how it ends by itself */
+};
+void sim_program(struct processes *processes, struct sim_program program);
+int64_t sim_programs_started(struct processes *processes);
+int64_t sim_programs_running(struct processes *processes);
+
 #endif

@@ -4,6 +4,9 @@ libtidemark_a_SOURCES += \
 	daemon/io/clock.c daemon/io/clock.h \
 	daemon/io/clock_real.c \
 	daemon/io/clock_sim.c daemon/io/clock_sim.h \
+	daemon/io/datagram.c daemon/io/datagram.h \
+	daemon/io/datagram_real.c \
+	daemon/io/datagram_sim.c daemon/io/datagram_sim.h \
 	daemon/io/disk.c daemon/io/disk.h \
 	daemon/io/disk_real.c \
 	daemon/io/disk_sim.c daemon/io/disk_sim.h \
@@ -29,9 +32,13 @@ libtidemark_a_SOURCES += \
 	daemon/io/notify_real.c \
 	daemon/io/notify_sim.c daemon/io/notify_sim.h \
 	daemon/io/pool_real.c \
+	daemon/io/process.c daemon/io/process.h \
+	daemon/io/process_real.c \
+	daemon/io/process_sim.c daemon/io/process_sim.h \
 	daemon/io/random.c daemon/io/random.h \
 	daemon/io/sim_node.c \
 	daemon/io/sim_tree.c daemon/io/sim_tree.h \
+	daemon/io/socket_real.c daemon/io/socket_real.h \
 	daemon/io/thread.h \
 	daemon/io/watch.c daemon/io/watch.h \
 	daemon/io/watch_real.c \

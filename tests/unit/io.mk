@@ -5,6 +5,8 @@ io_tests = tests/unit/test_io_disk \
 	tests/unit/test_io_exec \
 	tests/unit/test_io_fetch \
 	tests/unit/test_io_net \
+	tests/unit/test_io_datagram \
+	tests/unit/test_io_process \
 	tests/unit/test_io_sim \
 	tests/unit/test_io_watch
 check_PROGRAMS += $(io_tests)
@@ -32,3 +34,9 @@ tests_unit_test_io_sim_LDADD = $(TEST_LIBS)
 tests_unit_test_io_watch_SOURCES = tests/unit/test_io_watch.c $(io_world)
 tests_unit_test_io_watch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_watch_LDADD = $(TEST_LIBS)
+tests_unit_test_io_datagram_SOURCES = tests/unit/test_io_datagram.c $(io_world)
+tests_unit_test_io_datagram_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_datagram_LDADD = $(TEST_LIBS)
+tests_unit_test_io_process_SOURCES = tests/unit/test_io_process.c $(io_world)
+tests_unit_test_io_process_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_process_LDADD = $(TEST_LIBS)
