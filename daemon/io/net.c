@@ -15,6 +15,10 @@ int net_accept(struct net_listener *listener, loop_fn *fn, void *arg, struct net
   return listener->net->ops->accept(listener, fn, arg, conn, err);
 }
 
+void net_listener_want(struct net_listener *listener, bool wanted) {
+  listener->net->ops->listener_want(listener, wanted);
+}
+
 void net_listener_close(struct net_listener *listener) {
   if (listener != NULL) listener->net->ops->listener_close(listener);
 }
@@ -35,6 +39,10 @@ int net_read(struct net_conn *conn, void *data, size_t len, size_t *got, bool *e
 
 int net_write(struct net_conn *conn, const void *data, size_t len, size_t *put, struct err *err) {
   return conn->net->ops->write(conn, data, len, put, err);
+}
+
+void net_conn_end(struct net_conn *conn) {
+  conn->net->ops->conn_end(conn);
 }
 
 void net_conn_close(struct net_conn *conn) {

@@ -16,18 +16,25 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/* How long a listener stays deaf when the process has no descriptor left for a caller. */
-enum { LISTENER_PAUSE_US = 100 * 1000 };
+enum {
+  /* How long a listener stays deaf when the process has no descriptor left for a caller. */
+  LISTENER_PAUSE_US = 100 * 1000,
+  /* Descriptors that callers do not get: the log's next segment must open, whoever calls. */
+  KEPT_DESCRIPTORS_MAX = 64,
+};
 
 struct real_net {
   struct net net;
@@ -43,6 +50,8 @@ struct real_listener {
   int fd;
   struct event *event;
   struct loop_timer *pause;
+  bool wanted, pausing;
+  int last_fd; /* of the caller accepted last */
   char *address;
   char *unlink_path; /* of a unix socket; NULL: none */
   loop_fn *fn;
@@ -140,9 +149,23 @@ static void on_caller(evutil_socket_t fd, short what, void *arg) {
   listener->fn(listener->arg);
 }
 
+static void listener_update(struct real_listener *listener) {
+  if (listener->wanted && !listener->pausing)
+    event_add(listener->event, NULL);
+  else
+    event_del(listener->event);
+}
+
+static void real_listener_want(struct net_listener *base, bool wanted) {
+  struct real_listener *listener = (struct real_listener *)base;
+  listener->wanted = wanted;
+  listener_update(listener);
+}
+
 static void on_pause_over(void *arg) {
   struct real_listener *listener = arg;
-  event_add(listener->event, NULL);
+  listener->pausing = false;
+  listener_update(listener);
 }
 
 static int real_listen(struct net *net, const char *text, loop_fn *fn, void *arg,
@@ -180,7 +203,9 @@ static int real_listen(struct net *net, const char *text, loop_fn *fn, void *arg
       event_new(loop_real_base(listener->loop), fd, EV_READ | EV_PERSIST, on_caller, listener);
   if (listener->event == NULL) abort();
   listener->pause = loop_timer_new(listener->loop, on_pause_over, listener);
-  event_add(listener->event, NULL);
+  listener->wanted = true;
+  listener->last_fd = INT_MAX;
+  listener_update(listener);
   *out = &listener->listener;
   return 0;
 }
@@ -276,25 +301,45 @@ static void set_no_delay(int fd) {
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* a unix socket has no need of it */
 }
 
+/* The caller stays in the queue, so the listener would be ready again at once. */
+static int accept_later(struct real_listener *listener, int errnum, struct err *err) {
+  listener->pausing = true;
+  listener_update(listener);
+  loop_timer_arm(listener->pause, LISTENER_PAUSE_US);
+  err_errno(err, errnum, "cannot accept a connection on %s", listener->address);
+  if (err != NULL) err->code = ERR_RETRY;
+  return -1;
+}
+
+/* The lowest free descriptor is one of the last: a quarter of them all, 64 at most. Asked only when
+ * the last caller's was close to it. */
+static bool descriptors_are_short(const struct real_listener *listener) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return false;
+  int kept = (int)(limit.rlim_cur / 4);
+  if (kept > KEPT_DESCRIPTORS_MAX) kept = KEPT_DESCRIPTORS_MAX;
+  int first_kept = (int)limit.rlim_cur - kept;
+  if (listener->last_fd < first_kept - kept) return false;
+  int fd = fcntl(listener->fd, F_DUPFD_CLOEXEC, 0);
+  if (fd >= 0) close(fd);
+  return fd < 0 || fd >= first_kept;
+}
+
 static int real_accept(struct net_listener *base, loop_fn *fn, void *arg, struct net_conn **out,
                        struct err *err) {
   struct real_listener *listener = (struct real_listener *)base;
   *out = NULL;
+  if (descriptors_are_short(listener)) return accept_later(listener, EMFILE, err);
   int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     int errnum = errno;
-    if (errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM) {
-      /* The caller stays in the queue, so the listener would be ready again at once. */
-      event_del(listener->event);
-      loop_timer_arm(listener->pause, LISTENER_PAUSE_US);
-      err_errno(err, errnum, "cannot accept a connection on %s", listener->address);
-      if (err != NULL) err->code = ERR_RETRY;
-      return -1;
-    }
+    if (errnum == EMFILE || errnum == ENFILE || errnum == ENOBUFS || errnum == ENOMEM)
+      return accept_later(listener, errnum, err);
     /* Nobody there, or a caller who left while waiting, is no error; what else there is belongs
      * to the one connection too (accept(2)). */
     return 0;
   }
+  listener->last_fd = fd;
   set_no_delay(fd);
   struct real_conn *conn = conn_new(base->net, fd, fn, arg);
   conn->state = OPEN;
@@ -461,6 +506,11 @@ static int real_write(struct net_conn *base, const void *data, size_t len, size_
   return 0;
 }
 
+static void real_conn_end(struct net_conn *base) {
+  struct real_conn *conn = (struct real_conn *)base;
+  if (conn->state == OPEN) shutdown(conn->fd, SHUT_WR); /* a peer that is gone shows at reading */
+}
+
 static void real_conn_close(struct net_conn *base) {
   struct real_conn *conn = (struct real_conn *)base;
   loop_unpost(conn->loop, on_failed, conn);
@@ -483,11 +533,13 @@ static const struct net_ops real_ops = {
     .listen = real_listen,
     .listener_address = real_listener_address,
     .accept = real_accept,
+    .listener_want = real_listener_want,
     .listener_close = real_listener_close,
     .connect = real_connect,
     .conn_want = real_conn_want,
     .read = real_read,
     .write = real_write,
+    .conn_end = real_conn_end,
     .conn_close = real_conn_close,
     .free = real_free,
 };

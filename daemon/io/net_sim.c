@@ -41,6 +41,7 @@ struct sim_listener {
   char *text;             /* the address as bound */
   struct address address; /* taken apart */
   struct sim_conn *queue; /* callers, the oldest first */
+  bool wanted;
   loop_fn *fn;
   void *arg;
 };
@@ -53,6 +54,7 @@ struct sim_conn {
   int64_t open_us;       /* when a connection becomes usable */
   struct delivery *inbox, **inbox_end;
   size_t inbox_bytes;
+  bool ended; /* nothing more is written */
   bool failed;
   struct err failure;
   bool want_read, want_write;
@@ -92,6 +94,7 @@ static void conn_update(struct sim_conn *conn) {
 
 static void listener_update(struct sim_listener *listener) {
   listener->source.due_us = SIM_NEVER;
+  if (!listener->wanted) return;
   for (const struct sim_conn *conn = listener->queue; conn != NULL; conn = conn->next)
     if (conn->open_us < listener->source.due_us) listener->source.due_us = conn->open_us;
 }
@@ -170,11 +173,18 @@ static int use(struct sim_conn *conn, struct err *err) {
   return conn->failed ? -1 : 0;
 }
 
+static void sim_conn_end(struct net_conn *base) {
+  struct sim_conn *conn = (struct sim_conn *)base;
+  if (conn->ended || conn->failed) return;
+  conn->ended = true;
+  if (conn->peer != NULL) deliver(conn->peer, NULL, 0);
+}
+
 static void sim_conn_close(struct net_conn *base) {
   struct sim_conn *conn = (struct sim_conn *)base;
   if (conn->peer != NULL) {
     conn->peer->peer = NULL;
-    deliver(conn->peer, NULL, 0);
+    if (!conn->ended) deliver(conn->peer, NULL, 0);
   }
   clear_inbox(conn);
   sim_source_remove(sim_of(base->net)->loop, &conn->source);
@@ -263,6 +273,7 @@ static int sim_listen(struct net *net, const char *text, loop_fn *fn, void *arg,
               : mem_strdup(text);
   listener->fn = fn;
   listener->arg = arg;
+  listener->wanted = true;
   listener->source.run = run_listener;
   sim_source_add(sim->loop, &listener->source);
   listener->next = sim->listeners;
@@ -273,6 +284,12 @@ static int sim_listen(struct net *net, const char *text, loop_fn *fn, void *arg,
 
 static const char *sim_listener_address(const struct net_listener *listener) {
   return ((const struct sim_listener *)listener)->text;
+}
+
+static void sim_listener_want(struct net_listener *base, bool wanted) {
+  struct sim_listener *listener = (struct sim_listener *)base;
+  listener->wanted = wanted;
+  listener_update(listener);
 }
 
 static int sim_accept(struct net_listener *base, loop_fn *fn, void *arg, struct net_conn **out,
@@ -349,11 +366,13 @@ static const struct net_ops sim_ops = {
     .listen = sim_listen,
     .listener_address = sim_listener_address,
     .accept = sim_accept,
+    .listener_want = sim_listener_want,
     .listener_close = sim_listener_close,
     .connect = sim_connect,
     .conn_want = sim_conn_want,
     .read = sim_read,
     .write = sim_write,
+    .conn_end = sim_conn_end,
     .conn_close = sim_conn_close,
     .free = sim_free,
 };

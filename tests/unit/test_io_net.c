@@ -270,6 +270,75 @@ static void a_stale_socket_file_is_replaced(void **state) {
   assert_int_equal(lstat(io_world_path(w, "t"), &stat_buf), 0);
 }
 
+/* Ends what it sends and still reads the answer. */
+static void one_side_ends_first(void **state) {
+  struct io_world *w = *state;
+  struct pair pair;
+  pair_open(&pair, w, "127.0.0.1:0");
+  send_text(w, &pair.client, "question");
+  net_conn_end(pair.client.conn);
+  receive(w, &pair.server, 1000);
+  assert_string_equal(buf_cstr(&pair.server.got), "question");
+  assert_true(pair.server.ended);
+  send_text(w, &pair.server, "answer");
+  net_conn_end(pair.server.conn);
+  receive(w, &pair.client, 1000);
+  assert_string_equal(buf_cstr(&pair.client.got), "answer");
+  assert_true(pair.client.ended);
+  pair_close(&pair);
+}
+
+static void callers_wait_while_unwanted(void **state) {
+  struct io_world *w = *state;
+  struct pair pair;
+  pair_listen(&pair, w, "127.0.0.1:0");
+  net_listener_want(pair.listener, false);
+  OK(w, net_connect(w->io.net, net_listener_address(pair.listener), count, &pair.client.ready,
+                    &pair.client.conn, &w->err));
+  net_conn_want(pair.client.conn, false, true);
+  io_world_until(w, &pair.client.ready, 1);
+  net_conn_want(pair.client.conn, false, false);
+  OK(w, loop_wait(w->io.loop, 20000, &w->err));
+  assert_int_equal(pair.callers, 0);
+  net_listener_want(pair.listener, true);
+  io_world_until(w, &pair.callers, 1);
+  OK(w, net_accept(pair.listener, count, &pair.server.ready, &pair.server.conn, &w->err));
+  assert_non_null(pair.server.conn);
+  pair_close(&pair);
+}
+
+/* Callers do not get the last descriptors: the daemon's files need them. */
+static void callers_leave_descriptors_for_files(void **state) {
+  struct io_world *w = *state;
+  struct pair pair;
+  pair_listen(&pair, w, "127.0.0.1:0");
+  enum { CALLERS = 20, LIMIT = 50, KEPT = LIMIT / 4 };
+  struct net_conn *clients[CALLERS], *servers[CALLERS];
+  for (int i = 0; i < CALLERS; i++)
+    OK(w, net_connect(w->io.net, net_listener_address(pair.listener), count, &pair.client.ready,
+                      &clients[i], &w->err));
+  io_world_until(w, &pair.callers, 1);
+  struct rlimit old, few;
+  getrlimit(RLIMIT_NOFILE, &old);
+  few = (struct rlimit){.rlim_cur = LIMIT, .rlim_max = old.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &few);
+  int n = 0, result = 0;
+  while (result == 0 && n < CALLERS) {
+    result = net_accept(pair.listener, count, NULL, &servers[n], &w->err);
+    if (result == 0) n++;
+  }
+  int first_free = dup(0);
+  close(first_free);
+  setrlimit(RLIMIT_NOFILE, &old);
+  assert_int_equal(result, -1);
+  assert_int_equal(w->err.code, ERR_RETRY);
+  assert_true(n > 0);
+  assert_int_equal(first_free, LIMIT - KEPT);
+  for (int i = 0; i < n; i++) net_conn_close(servers[i]);
+  for (int i = 0; i < CALLERS; i++) net_conn_close(clients[i]);
+  pair_close(&pair);
+}
+
 /* Without a descriptor left the listener must rest instead of being ready again and again. */
 static void a_listener_rests_without_descriptors(void **state) {
   struct io_world *w = *state;
@@ -338,6 +407,9 @@ int main(void) {
       BOTH(addresses_are_checked),
       REAL(a_stale_socket_file_is_replaced),
       REAL(a_listener_rests_without_descriptors),
+      REAL(callers_leave_descriptors_for_files),
+      BOTH(one_side_ends_first),
+      BOTH(callers_wait_while_unwanted),
       SIM(connections_are_cut),
       SIM(deliveries_are_late),
   };
