@@ -15,6 +15,10 @@ int datagram_set_buffer(struct datagram *datagram, uint64_t bytes, uint64_t *gra
   return datagram->datagrams->ops->set_buffer(datagram, bytes, granted, err);
 }
 
+int datagram_set_mode(struct datagram *datagram, unsigned mode, struct err *err) {
+  return datagram->datagrams->ops->set_mode(datagram, mode, err);
+}
+
 void datagram_want(struct datagram *datagram, bool wanted) {
   datagram->datagrams->ops->want(datagram, wanted);
 }

@@ -24,6 +24,8 @@ const char *datagram_address(const struct datagram *datagram);
 /* How much the system is asked to hold for us; it may grant less (net.core.rmem_max): *granted. */
 int datagram_set_buffer(struct datagram *datagram, uint64_t bytes, uint64_t *granted,
                         struct err *err);
+/* unix: who may send, as chmod(2) has it; until then it is what the umask leaves. */
+int datagram_set_mode(struct datagram *datagram, unsigned mode, struct err *err);
 void datagram_want(struct datagram *datagram, bool wanted);
 /* The next message, up to len bytes of it; messages without a byte are passed over. *got = 0:
  * nothing now. */
@@ -38,6 +40,7 @@ struct datagrams_ops {
               struct err *);
   const char *(*address)(const struct datagram *);
   int (*set_buffer)(struct datagram *, uint64_t, uint64_t *, struct err *);
+  int (*set_mode)(struct datagram *, unsigned, struct err *);
   void (*want)(struct datagram *, bool);
   int (*read)(struct datagram *, void *, size_t, size_t *, struct err *);
   uint64_t (*dropped)(const struct datagram *);

@@ -76,6 +76,10 @@ static int real_set_buffer(struct datagram *datagram, uint64_t bytes, uint64_t *
   return 0;
 }
 
+static int real_set_mode(struct datagram *datagram, unsigned mode, struct err *err) {
+  return socket_real_set_mode(((struct real_datagram *)datagram)->unlink_path, mode, err);
+}
+
 static void real_want(struct datagram *datagram, bool wanted) {
   struct real_datagram *real = (struct real_datagram *)datagram;
   if (real->wanted == wanted) return;
@@ -142,6 +146,7 @@ static const struct datagrams_ops real_ops = {
     .open = real_open,
     .address = real_address,
     .set_buffer = real_set_buffer,
+    .set_mode = real_set_mode,
     .want = real_want,
     .read = real_read,
     .dropped = real_dropped,

@@ -96,6 +96,11 @@ static int sim_set_buffer(struct datagram *datagram, uint64_t bytes, uint64_t *g
   return 0;
 }
 
+static int sim_set_mode(struct datagram *datagram, unsigned mode, struct err *err) {
+  (void)datagram, (void)mode, (void)err;
+  return 0;
+}
+
 static void sim_want(struct datagram *datagram, bool wanted) {
   struct sim_socket *s = (struct sim_socket *)datagram;
   s->wanted = wanted;
@@ -149,6 +154,7 @@ static const struct datagrams_ops sim_ops = {
     .open = sim_open,
     .address = sim_address,
     .set_buffer = sim_set_buffer,
+    .set_mode = sim_set_mode,
     .want = sim_want,
     .read = sim_read,
     .dropped = sim_dropped,

@@ -19,6 +19,10 @@ void net_listener_want(struct net_listener *listener, bool wanted) {
   listener->net->ops->listener_want(listener, wanted);
 }
 
+int net_listener_set_mode(struct net_listener *listener, unsigned mode, struct err *err) {
+  return listener->net->ops->listener_set_mode(listener, mode, err);
+}
+
 void net_listener_close(struct net_listener *listener) {
   if (listener != NULL) listener->net->ops->listener_close(listener);
 }

@@ -25,6 +25,8 @@ int net_accept(struct net_listener *listener, loop_fn *fn, void *arg, struct net
                struct err *err);
 /* Whether fn is to be called for callers; true at first. They wait in the backlog meanwhile. */
 void net_listener_want(struct net_listener *listener, bool wanted);
+/* unix: who may connect, as chmod(2) has it; until then it is what the umask leaves. */
+int net_listener_set_mode(struct net_listener *listener, unsigned mode, struct err *err);
 void net_listener_close(struct net_listener *listener); /* NULL is fine */
 
 /* Starts to connect; the first write or read says whether it failed. */
@@ -45,6 +47,7 @@ struct net_ops {
   const char *(*listener_address)(const struct net_listener *);
   int (*accept)(struct net_listener *, loop_fn *, void *, struct net_conn **, struct err *);
   void (*listener_want)(struct net_listener *, bool);
+  int (*listener_set_mode)(struct net_listener *, unsigned, struct err *);
   void (*listener_close)(struct net_listener *);
   int (*connect)(struct net *, const char *, loop_fn *, void *, struct net_conn **, struct err *);
   void (*conn_want)(struct net_conn *, bool, bool);

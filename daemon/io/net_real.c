@@ -13,6 +13,7 @@
 #include "daemon/io/exec.h"
 #include "daemon/io/loop_real.h"
 #include "daemon/io/net.h"
+#include "daemon/io/socket_real.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -25,7 +26,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -100,48 +100,6 @@ static struct sockaddr_un unix_address(const struct address *address) {
   return un;
 }
 
-static int listen_on(int family, const struct sockaddr *to, socklen_t len) {
-  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -1;
-  int on = 1;
-  if (family != AF_UNIX) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, to, len) == 0 && listen(fd, SOMAXCONN) == 0) return fd;
-  int errnum = errno;
-  close(fd);
-  errno = errnum;
-  return -1;
-}
-
-/* A socket file whose owner is gone refuses callers; only then it is removed. */
-static void remove_stale(const struct sockaddr_un *un) {
-  struct stat stat_buf;
-  if (lstat(un->sun_path, &stat_buf) != 0 || !S_ISSOCK(stat_buf.st_mode)) return;
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  if (connect(fd, (const struct sockaddr *)un, sizeof *un) != 0 && errno == ECONNREFUSED)
-    unlink(un->sun_path);
-  close(fd);
-}
-
-static int listen_unix(const struct address *address) {
-  struct sockaddr_un un = unix_address(address);
-  int fd = listen_on(AF_UNIX, (const struct sockaddr *)&un, sizeof un);
-  if (fd >= 0 || errno != EADDRINUSE) return fd;
-  remove_stale(&un);
-  return listen_on(AF_UNIX, (const struct sockaddr *)&un, sizeof un);
-}
-
-static char *name_of(int fd) {
-  struct sockaddr_storage bound;
-  socklen_t len = sizeof bound;
-  char host[NI_MAXHOST], port[NI_MAXSERV];
-  if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0 ||
-      getnameinfo((struct sockaddr *)&bound, len, host, sizeof host, port, sizeof port,
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-    return mem_strdup("?");
-  return mem_printf(bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
 static void on_caller(evutil_socket_t fd, short what, void *arg) {
   (void)fd;
   (void)what;
@@ -170,35 +128,17 @@ static void on_pause_over(void *arg) {
 
 static int real_listen(struct net *net, const char *text, loop_fn *fn, void *arg,
                        struct net_listener **out, struct err *err) {
-  struct address address;
-  if (address_parse(text, &address, err) != 0) return -1;
-  int fd = -1;
-  if (address.path[0] != '\0') {
-    fd = listen_unix(&address);
-  } else {
-    struct addrinfo *addresses;
-    int code = resolve(&address, AI_PASSIVE, &addresses);
-    if (code != 0) return err_set(err, ERR_IO, "cannot listen on %s: %s", text, gai_strerror(code));
-    for (struct addrinfo *a = addresses; a != NULL && fd < 0; a = a->ai_next)
-      fd = listen_on(a->ai_family, a->ai_addr, a->ai_addrlen);
-    int errnum = errno;
-    freeaddrinfo(addresses);
-    errno = errnum;
-  }
-  if (fd < 0) {
-    int errnum = errno;
-    err_errno(err, errnum, "cannot listen on %s", text);
-    if (errnum == EADDRINUSE && err != NULL) err->code = ERR_BUSY;
-    return -1;
-  }
+  char *name, *path;
+  int fd = socket_real_bind(text, SOCK_STREAM, &name, &path, err);
+  if (fd < 0) return -1;
   struct real_listener *listener = mem_zalloc(sizeof *listener);
   listener->listener.net = net;
   listener->loop = ((struct real_net *)net)->loop;
   listener->fd = fd;
   listener->fn = fn;
   listener->arg = arg;
-  listener->address = address.path[0] != '\0' ? mem_strdup(text) : name_of(fd);
-  if (address.path[0] != '\0') listener->unlink_path = mem_strdup(address.path);
+  listener->address = name;
+  listener->unlink_path = path;
   listener->event =
       event_new(loop_real_base(listener->loop), fd, EV_READ | EV_PERSIST, on_caller, listener);
   if (listener->event == NULL) abort();
@@ -212,6 +152,11 @@ static int real_listen(struct net *net, const char *text, loop_fn *fn, void *arg
 
 static const char *real_listener_address(const struct net_listener *listener) {
   return ((const struct real_listener *)listener)->address;
+}
+
+static int real_listener_set_mode(struct net_listener *base, unsigned mode, struct err *err) {
+  struct real_listener *listener = (struct real_listener *)base;
+  return socket_real_set_mode(listener->unlink_path, mode, err);
 }
 
 static void real_listener_close(struct net_listener *base) {
@@ -534,6 +479,7 @@ static const struct net_ops real_ops = {
     .listener_address = real_listener_address,
     .accept = real_accept,
     .listener_want = real_listener_want,
+    .listener_set_mode = real_listener_set_mode,
     .listener_close = real_listener_close,
     .connect = real_connect,
     .conn_want = real_conn_want,

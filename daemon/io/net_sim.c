@@ -313,6 +313,11 @@ static int sim_accept(struct net_listener *base, loop_fn *fn, void *arg, struct 
   return 0;
 }
 
+static int sim_listener_set_mode(struct net_listener *base, unsigned mode, struct err *err) {
+  (void)base, (void)mode, (void)err;
+  return 0;
+}
+
 static void sim_listener_close(struct net_listener *base) {
   struct sim_listener *listener = (struct sim_listener *)base;
   struct sim_net *sim = sim_of(base->net);
@@ -367,6 +372,7 @@ static const struct net_ops sim_ops = {
     .listener_address = sim_listener_address,
     .accept = sim_accept,
     .listener_want = sim_listener_want,
+    .listener_set_mode = sim_listener_set_mode,
     .listener_close = sim_listener_close,
     .connect = sim_connect,
     .conn_want = sim_conn_want,

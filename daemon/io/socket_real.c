@@ -92,3 +92,8 @@ int socket_real_bind(const char *text, int type, char **name, char **path, struc
   *path = is_unix ? mem_strdup(address.path) : NULL;
   return fd;
 }
+
+int socket_real_set_mode(const char *path, unsigned mode, struct err *err) {
+  if (path == NULL || chmod(path, (mode_t)mode) == 0) return 0;
+  return err_errno(err, errno, "cannot set the rights of %s", path);
+}

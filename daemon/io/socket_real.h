@@ -9,4 +9,7 @@
  * *path: of a unix socket, to be removed at close, else NULL. Both free(). */
 int socket_real_bind(const char *text, int type, char **name, char **path, struct err *err);
 
+/* Rights of a unix socket's file, as chmod(2) has them; nothing to do for path NULL. */
+int socket_real_set_mode(const char *path, unsigned mode, struct err *err);
+
 #endif
