@@ -51,6 +51,14 @@ void cli_man_put(struct buf *out) {
   page_row(&page, "STATE_DIRECTORY",
            "folder below which pipelines without `state.dir` keep their state, instead of "
            "/var/lib/tidemark");
+  page_row(&page, "NOTIFY_SOCKET, WATCHDOG_USEC",
+           "set by systemd for a service of `Type=notify`: where it is told of the state, and how "
+           "often it must hear that the loop turns");
+  page_row(&page, "JOURNAL_STREAM",
+           "set by systemd: when it names the standard error, lines begin with their priority");
+  page_row(&page, "CREDENTIALS_DIRECTORY",
+           "set by systemd when the service has credentials: `${file:${CREDENTIALS_DIRECTORY}/"
+           "token}` reads one");
   page_heading(&page, 2, "See also");
   page_text(&page, "`tidemark.yaml`(5)");
   buf_put(out, page.out.data, page.out.len);

@@ -40,6 +40,7 @@ TESTS += \
 	tests/flow/303-state-folder/test.py \
 	tests/flow/304-changed-input/test.py \
 	tests/flow/400-signals/test.py \
+	tests/flow/410-service/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
