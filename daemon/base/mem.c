@@ -17,13 +17,17 @@ void mem_start(void) {
   mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 }
 
-static void *checked(void *memory, size_t bytes) {
-  if (memory != NULL) return memory;
+void mem_refused(size_t bytes) {
   fprintf(stderr,
           "tidemark: the system refused %zu bytes of memory; lower memory.max or give the service "
           "more\n",
           bytes);
   abort();
+}
+
+static void *checked(void *memory, size_t bytes) {
+  if (memory == NULL) mem_refused(bytes);
+  return memory;
 }
 
 void *mem_alloc(size_t bytes) {

@@ -10,6 +10,9 @@
  */
 void mem_start(void);
 
+/* Says so and aborts. */
+void mem_refused(size_t bytes) __attribute__((noreturn));
+
 void *mem_alloc(size_t bytes);                   /* uninitialised; free() */
 void *mem_zalloc(size_t bytes);                  /* zeroed; free() */
 void *mem_realloc(void *old, size_t bytes);      /* free() */

@@ -95,6 +95,7 @@ struct engine_snapshot { /* one being made */
   struct frozen *frozen; /* until it was waited for */
   int result;
   struct err err;
+  bool last;    /* all is drained: nobody waits for it */
   bool written; /* complete; to be counted on once the log is synced that far */
   int64_t pause_us;
   int64_t began_us; /* monotonic */
@@ -160,6 +161,7 @@ struct engine {
   struct engine_snapshot *snapshot;
   int64_t next_checkpoint_us; /* monotonic */
   bool snapshot_due, snapshot_failed;
+  bool gathering;         /* the memory that the last copy took apart; the next one waits for it */
   uint64_t commit_wanted; /* sinks are to commit up to this epoch */
 
   uint64_t records, bytes, replayed_epochs;

@@ -7,7 +7,10 @@
  * older of the two kept is never newer than what any sink holds;
  *  - a new one counts only when the log is synced up to its epoch (an epoch's outputs leave after
  * its sync, so a snapshot ahead of the log would hold effects that were never delivered);
- *  - the log is kept from the older of the two on. */
+ *  - the log is kept from the older of the two on.
+ *
+ * Behind each copy its memory is gathered (io/memory.h), which holds up whoever writes to what is
+ * just being put together, and a copy being made too: so the next one waits until that is done. */
 #include "daemon/flow/engine_internal.h"
 
 #include "daemon/base/mem.h"
@@ -153,6 +156,16 @@ static void wait_frozen(void *arg) { /* on the snapshots' thread */
     snapshot->bytes = snapshot_bytes(io->disk, snapshot->engine->snapshot_dir, snapshot->epoch);
 }
 
+static void gather(void *arg) { /* on the snapshots' thread */
+  struct engine *engine = arg;
+  memory_gather(engine->io->memory);
+}
+
+static void gathered(void *arg) { /* on the loop */
+  struct engine *engine = arg;
+  engine->gathering = false;
+}
+
 static void snapshot_free(struct engine_snapshot *snapshot) {
   snapshot->engine->snapshot = NULL;
   buf_fini(&snapshot->section);
@@ -183,7 +196,7 @@ static void written(void *arg) { /* on the loop */
 static void frozen(void *arg) { /* on the loop */
   struct engine_snapshot *snapshot = arg;
   struct engine *engine = snapshot->engine;
-  if (snapshot->pause_us > engine->snapshot_pause_us_max) {
+  if (!snapshot->last && snapshot->pause_us > engine->snapshot_pause_us_max) {
     engine->snapshot_pause_us_max = snapshot->pause_us;
   }
   if (snapshot->result != 0) {
@@ -191,6 +204,9 @@ static void frozen(void *arg) { /* on the loop */
     return;
   }
   exec_submit(engine->snapshot_exec, (struct exec_job){wait_frozen, written, snapshot});
+  if (snapshot->last || engine->io->memory == NULL) return; /* a heap has nothing to gather */
+  engine->gathering = true;
+  exec_submit(engine->snapshot_exec, (struct exec_job){gather, gathered, engine});
 }
 
 /* Until now somebody could have repaired them. One may have been made anew under the same name. */
@@ -249,10 +265,11 @@ void engine_snapshot_turn(struct engine *engine, bool now) {
   if (snapshot != NULL || !(engine->snapshot_due || now)) return;
   uint64_t newest = engine->n_kept > 0 ? engine->kept[0].epoch : 0;
   if (engine->last_epoch <= newest || !engine_sinks_all(engine, newest)) return;
-  if (engine->recovery != NULL || engine->stopping) return;
+  if (engine->recovery != NULL || engine->stopping || (engine->gathering && !now)) return;
   engine->snapshot_due = false;
   snapshot = engine->snapshot = mem_zalloc(sizeof *snapshot);
   snapshot->engine = engine;
+  snapshot->last = now;
   snapshot->epoch = engine->last_epoch;
   snapshot->lsn = engine->last_lsn;
   snapshot->began_us = mono_us;

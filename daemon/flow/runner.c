@@ -37,6 +37,7 @@ struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_
     }
     if (stage->kind == STAGE_KEYED) {
       run->shard_errors = mem_zalloc(n_shards * sizeof *run->shard_errors);
+      run->figures.state.memory = graph->io->memory;
       stage->transform->state_new(stage->component->instance, n_shards, &run->figures.state);
     }
   }

@@ -13,6 +13,7 @@
 #include "daemon/io/exec.h"
 #include "daemon/io/fetch.h"
 #include "daemon/io/loop.h"
+#include "daemon/io/memory.h"
 #include "daemon/io/net.h"
 #include "daemon/io/notify.h"
 #include "daemon/io/process.h"
@@ -32,6 +33,7 @@ struct io {
   struct threads *threads;
   struct notify *notify;
   struct watch *watch;
+  struct memory *memory;
 };
 
 int io_real_open(struct io *io, struct err *err);

@@ -19,6 +19,7 @@ int io_real_open(struct io *io, struct err *err) {
       .threads = threads_real_new(),
       .notify = notify_real_new(),
       .watch = watch_real_new(loop),
+      .memory = memory_real_new(),
   };
   random_seed(io->random, random_system_seed());
   return 0;
@@ -27,6 +28,7 @@ int io_real_open(struct io *io, struct err *err) {
 /* Whatever uses the loop goes before it. */
 void io_real_close(struct io *io) {
   notify_free(io->notify);
+  memory_free(io->memory);
   threads_free(io->threads);
   fetch_free(io->fetch);
   processes_free(io->processes);

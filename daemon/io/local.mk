@@ -24,6 +24,8 @@ libtidemark_a_SOURCES += \
 	daemon/io/loop.c daemon/io/loop.h \
 	daemon/io/loop_real.c daemon/io/loop_real.h \
 	daemon/io/loop_sim.c daemon/io/loop_sim.h \
+	daemon/io/memory.h \
+	daemon/io/memory_real.c \
 	daemon/io/names.c daemon/io/names.h \
 	daemon/io/net.c daemon/io/net.h \
 	daemon/io/net_real.c \

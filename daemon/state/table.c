@@ -48,6 +48,7 @@ struct page {
 
 struct table {
   struct account *account;
+  struct memory *memory;
   size_t value_bytes; /* rounded to 8 */
   uint64_t *index;    /* hash's low half << 32 | ref, 0 when free */
   uint32_t index_mask;
@@ -62,14 +63,27 @@ struct table {
   uint32_t order_first, order_last;
 };
 
-static void charge(struct table *table, size_t bytes) {
-  if (table->account != NULL)
-    atomic_fetch_add_explicit(&table->account->bytes, bytes, memory_order_relaxed);
+void account_add(struct account *account, size_t bytes) {
+  if (account != NULL) atomic_fetch_add_explicit(&account->bytes, bytes, memory_order_relaxed);
 }
 
-static void discharge(struct table *table, size_t bytes) {
-  if (table->account != NULL)
-    atomic_fetch_sub_explicit(&table->account->bytes, bytes, memory_order_relaxed);
+void account_take(struct account *account, size_t bytes) {
+  if (account != NULL) atomic_fetch_sub_explicit(&account->bytes, bytes, memory_order_relaxed);
+}
+
+/* For pages and indexes. Uninitialised. */
+static void *piece_alloc(struct table *table, size_t bytes) {
+  account_add(table->account, bytes);
+  return bytes % MEMORY_PIECE_BYTES != 0 ? mem_alloc(bytes) : memory_take(table->memory, bytes);
+}
+
+static void piece_free(struct table *table, void *piece, size_t bytes) {
+  account_take(table->account, bytes);
+  if (bytes % MEMORY_PIECE_BYTES != 0) {
+    free(piece);
+  } else {
+    memory_give(table->memory, piece, bytes);
+  }
 }
 
 static struct entry *entry_at(const struct table *table, uint32_t ref) {
@@ -86,28 +100,35 @@ static struct slice entry_key(const struct table *table, const struct entry *ent
   return (struct slice){entry->value + table->value_bytes, entry->key_len};
 }
 
+static uint64_t *index_new(struct table *table, uint32_t mask) {
+  size_t bytes = ((size_t)mask + 1) * sizeof(uint64_t);
+  return memset(piece_alloc(table, bytes), 0, bytes);
+}
+
+static void index_free(struct table *table) {
+  piece_free(table, table->index, ((size_t)table->index_mask + 1) * sizeof *table->index);
+}
+
 struct table *table_new(size_t value_bytes, struct account *account) {
   struct table *table = mem_zalloc(sizeof *table);
   table->account = account;
+  table->memory = account != NULL ? account->memory : NULL;
   table->value_bytes = (value_bytes + 7) & ~(size_t)7;
-  table->index = mem_zalloc(INDEX_FIRST * sizeof *table->index);
+  account_add(table->account, sizeof *table);
+  table->index = index_new(table, INDEX_FIRST - 1);
   table->index_mask = INDEX_FIRST - 1;
-  charge(table, sizeof *table + INDEX_FIRST * sizeof *table->index);
   return table;
 }
 
 void table_free(struct table *table) {
   if (table == NULL) return;
-  size_t bytes = sizeof *table + ((size_t)table->index_mask + 1) * sizeof *table->index +
-                 table->cap_pages * sizeof *table->pages;
   for (uint32_t i = 0; i < table->n_pages; i++) {
-    if (table->pages[i].data == NULL) continue;
-    bytes += (size_t)table->pages[i].units * UNIT_BYTES;
-    free(table->pages[i].data);
+    struct page page = table->pages[i];
+    if (page.data != NULL) piece_free(table, page.data, (size_t)page.units * UNIT_BYTES);
   }
-  discharge(table, bytes);
+  index_free(table);
+  account_take(table->account, sizeof *table + table->cap_pages * sizeof *table->pages);
   free(table->pages);
-  free(table->index);
   free(table);
 }
 
@@ -135,14 +156,13 @@ static uint32_t page_add(struct table *table, uint32_t units) {
   } else {
     size_t cap = table->cap_pages;
     array_grow((void **)&table->pages, &table->cap_pages, table->n_pages, sizeof *table->pages);
-    charge(table, (table->cap_pages - cap) * sizeof *table->pages);
+    account_add(table->account, (table->cap_pages - cap) * sizeof *table->pages);
     table->n_pages++;
   }
   /* A ref has 19 bits of page number: 32 GiB in one shard, far beyond memory.max of anybody. */
   assert(number < UINT32_C(1) << (32 - PAGE_UNITS_LOG2));
-  table->pages[number] =
-      (struct page){.data = mem_alloc((size_t)units * UNIT_BYTES), .units = units};
-  charge(table, (size_t)units * UNIT_BYTES);
+  char *data = piece_alloc(table, (size_t)units * UNIT_BYTES);
+  table->pages[number] = (struct page){.data = data, .units = units};
   return number;
 }
 
@@ -176,8 +196,7 @@ static void entry_release(struct table *table, uint32_t ref) {
   uint32_t units = entry->units;
   if (units > PAGE_UNITS) {
     uint32_t number = (ref - 1) >> PAGE_UNITS_LOG2;
-    free(entry);
-    discharge(table, (size_t)units * UNIT_BYTES);
+    piece_free(table, entry, (size_t)units * UNIT_BYTES);
     table->pages[number] = (struct page){.units = table->free_page};
     table->free_page = number + 1;
     return;
@@ -196,8 +215,7 @@ static void pages_reset(struct table *table) {
     if (kept.data == NULL && page.units <= PAGE_UNITS) {
       kept = page;
     } else {
-      discharge(table, (size_t)page.units * UNIT_BYTES);
-      free(page.data);
+      piece_free(table, page.data, (size_t)page.units * UNIT_BYTES);
     }
   }
   memset(table->free, 0, sizeof table->free);
@@ -209,7 +227,7 @@ static void pages_reset(struct table *table) {
 
 static void index_double(struct table *table) {
   uint32_t mask = table->index_mask * 2 + 1;
-  uint64_t *index = mem_zalloc(((size_t)mask + 1) * sizeof *index);
+  uint64_t *index = index_new(table, mask);
   for (uint32_t i = 0; i <= table->index_mask; i++) {
     uint64_t slot = table->index[i];
     if (slot == 0) continue;
@@ -217,8 +235,7 @@ static void index_double(struct table *table) {
     while (index[at] != 0) at = (at + 1) & mask;
     index[at] = slot;
   }
-  charge(table, ((size_t)mask - table->index_mask) * sizeof *index);
-  free(table->index);
+  index_free(table);
   table->index = index;
   table->index_mask = mask;
 }
@@ -325,12 +342,12 @@ void table_prefetch_entry(const struct table *table, uint64_t hash) {
 }
 
 void *table_alloc(struct table *table, size_t bytes) {
-  charge(table, bytes);
+  account_add(table->account, bytes);
   return mem_alloc(bytes);
 }
 
 void table_release(struct table *table, void *memory, size_t bytes) {
   if (memory == NULL) return;
-  discharge(table, bytes);
+  account_take(table->account, bytes);
   free(memory);
 }

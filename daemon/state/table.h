@@ -8,6 +8,7 @@
 #define TIDEMARK_STATE_TABLE_H
 
 #include "daemon/base/slice.h"
+#include "daemon/io/memory.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,7 +17,12 @@
 /* Bytes held by the state of a pipeline; all tables add to it and take from it. Any thread. */
 struct account {
   atomic_uint_fast64_t bytes;
+  struct memory *memory; /* where large pieces come from; NULL: the heap */
 };
+
+/* For what is held beside tables. NULL is fine. */
+void account_add(struct account *account, size_t bytes);
+void account_take(struct account *account, size_t bytes);
 
 struct table;
 

@@ -4,6 +4,7 @@ io_tests = tests/unit/test_io_disk \
 	tests/unit/test_io_loop \
 	tests/unit/test_io_exec \
 	tests/unit/test_io_fetch \
+	tests/unit/test_io_memory \
 	tests/unit/test_io_net \
 	tests/unit/test_io_datagram \
 	tests/unit/test_io_process \
@@ -25,6 +26,9 @@ tests_unit_test_io_exec_LDADD = $(TEST_LIBS)
 tests_unit_test_io_fetch_SOURCES = tests/unit/test_io_fetch.c $(io_world)
 tests_unit_test_io_fetch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_fetch_LDADD = $(TEST_LIBS)
+tests_unit_test_io_memory_SOURCES = tests/unit/test_io_memory.c $(io_world)
+tests_unit_test_io_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_memory_LDADD = $(TEST_LIBS)
 tests_unit_test_io_net_SOURCES = tests/unit/test_io_net.c $(io_world)
 tests_unit_test_io_net_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_net_LDADD = $(TEST_LIBS)

@@ -69,7 +69,7 @@ static struct slice model_key(char *room, unsigned number) {
 
 static void random_use_agrees_with_a_model(void **state) {
   (void)state;
-  struct account account = {0};
+  struct account account = {.memory = memory_real_new()};
   struct table *table = table_new(sizeof(uint64_t), &account);
   static uint64_t *present[MODEL_KEYS];
   static uint64_t made[MODEL_KEYS];
@@ -117,6 +117,7 @@ static void random_use_agrees_with_a_model(void **state) {
   assert_int_equal(table_count(table), 0);
   table_free(table);
   assert_int_equal(bytes_of(&account), 0);
+  memory_free(account.memory); /* asserts that all was given back */
 }
 
 /* A table that forgets as much as it learns does not grow. */
