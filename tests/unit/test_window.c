@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include "daemon/base/hash.h"
 #include "tests/contract/transform_harness.h"
 #include "transforms/transforms.h"
+#include "transforms/window/window.h"
 
 /* It would break the expected texts, which are joined of pieces, apart. */
 /* clang-format off */
@@ -430,6 +432,60 @@ static void random_input_is_cut_anyhow(void **state) {
   }
 }
 
+/* One record in 1,000 windows that all close behind it: a shard of few keys holds much beside its
+ * table. */
+static void all_memory_is_counted(void **state) {
+  (void)state;
+  enum { WINDOWS = 1000 };
+  struct window window = {.size_us = WINDOWS, .every_us = 1, .on_close = true};
+  window.group_bytes = sizeof(struct window_group);
+  struct account account = {0};
+  transform_window.state_new(&window, 1, &account);
+
+  struct rowset rowset = {.n_slots = 1};
+  struct batch *batch = batch_new(&rowset, 1);
+  char room[WINDOW_KEY_ROOM];
+  batch_column(batch, 0)[0] = value_text(room + WINDOW_KEY_ROOM, 0);
+  int64_t time_us = 0;
+  batch->time_us = &time_us;
+  batch->ord_base = 1;
+  uint64_t hash = 0;
+  uint32_t starts[] = {0, 1};
+  struct keyed_row row = {0, 0};
+  struct keyed_view view = {
+      .view = {.batch = batch, .n = 1}, .hashes = &hash, .rows = &row, .shard_start = starts};
+  struct watermark_track track = {.start_us = TIME_MIN_US};
+  struct keyed_run run = {
+      .track = &track, .views = &view, .n_views = 1, .n_shards = 1, .last_ord = 2};
+  transform_window.run_shard(&window, &run, 0);
+
+  struct account table_account = {0}; /* of the same groups in a table alone */
+  struct table *table = table_new(window.group_bytes, &table_account);
+  for (int64_t start = -WINDOWS + 1; start <= 0; start++) {
+    bool created;
+    struct slice key = {(const char *)&start, sizeof start};
+    table_put(table, hash_bytes(key.data, key.len), key, &created);
+  }
+  const struct window_shard *shard = &window.shards[0];
+  assert_int_equal(shard->n_open, WINDOWS);
+  uint64_t beside = atomic_load(&account.bytes) - atomic_load(&table_account.bytes);
+  assert_true(beside >= WINDOWS * (sizeof *shard->open + sizeof *shard->touches));
+  table_free(table);
+
+  starts[1] = 0;
+  watermark_track_add(&track, 2, WINDOWS);
+  transform_window.run_shard(&window, &run, 0);
+  assert_int_equal(shard->n_open, 0);
+  assert_int_equal(shard->n_results, WINDOWS);
+  assert_true(atomic_load(&account.bytes) >=
+              beside + WINDOWS * sizeof *shard->results + shard->arena.bytes);
+
+  transform_window.state_free(&window);
+  assert_int_equal(atomic_load(&account.bytes), 0);
+  watermark_track_fini(&track);
+  batch_free(batch);
+}
+
 static void refuses(void **state) {
   (void)state;
   transform_check_errors(&transform_window,
@@ -496,6 +552,7 @@ int main(void) {
       cmocka_unit_test(a_record_counts_wholly_or_not),
       cmocka_unit_test(doubles_are_compensated),
       cmocka_unit_test(random_input_is_cut_anyhow),
+      cmocka_unit_test(all_memory_is_counted),
       cmocka_unit_test(refuses),
   };
   return cmocka_run_group_tests_name("window", tests, NULL, NULL);

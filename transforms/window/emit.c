@@ -8,7 +8,10 @@
 
 #include <stdlib.h>
 
-enum { BATCH_ROWS = 8192 };
+enum {
+  BATCH_ROWS = 8192,
+  RESULTS_KEPT = 1024, /* room of a shard from one epoch to the next; many come at a close only */
+};
 
 static bool result_before(const struct window_result *a, const struct window_result *b) {
   if (a->ord != b->ord) return a->ord < b->ord;
@@ -174,6 +177,12 @@ void window_finish(void *instance, struct keyed_run *run) {
     shard->n_results = shard->n_late = 0;
     shard->unsorted = false;
     arena_reset(&shard->arena);
+    if (shard->cap_results > RESULTS_KEPT) {
+      free(shard->results);
+      shard->results = NULL;
+      shard->cap_results = 0;
+    }
+    window_shard_count(shard);
   }
   if (n_late > 0) keyed_count(run, COUNT_LATE, n_late);
   if (n_dropped > 0) keyed_count(run, COUNT_DROPPED, n_dropped);

@@ -66,6 +66,16 @@ void window_group_free(const struct window *window, struct window_shard *shard,
   table_delete(shard->table, group);
 }
 
+void window_shard_count(struct window_shard *shard) {
+  size_t bytes =
+      shard->cap_open * sizeof *shard->open + shard->cap_results * sizeof *shard->results +
+      shard->cap_late * sizeof *shard->late + shard->cap_touches * sizeof *shard->touches +
+      shard->arena.bytes + shard->memory.scratch.cap;
+  account_add(shard->account, bytes);
+  account_take(shard->account, shard->counted_bytes);
+  shard->counted_bytes = bytes;
+}
+
 /* ------------------------------------------------------------------ results */
 
 /* The result of the close. */
@@ -362,4 +372,5 @@ void window_run_shard(void *instance, struct keyed_run *run, uint32_t index) {
   for (size_t i = 0; window->on_update && i < sr.shard->n_open; i++)
     give_changed(&sr, &sr.shard->open[i], run->last_ord);
   forget_until(&sr, sr.end_us);
+  window_shard_count(sr.shard);
 }

@@ -121,7 +121,9 @@ int window_load(void *instance, uint32_t index, struct slice body, struct err *e
            slice_is(name, window->list[i].kind->name) && distinct == window->list[i].kind->distinct;
   }
   if (!same) return err_set(err, ERR_CORRUPT, "the state is that of a window of other aggregates");
-  if (shard_load(window, &window->shards[index], body, &at) != 0)
+  int result = shard_load(window, &window->shards[index], body, &at);
+  window_shard_count(&window->shards[index]);
+  if (result != 0)
     return err_set(err, ERR_CORRUPT, "the state of a window cannot be at byte %zu", at);
   return 0;
 }

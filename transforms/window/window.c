@@ -218,6 +218,7 @@ static void window_state_new(void *instance, uint32_t n_shards, struct account *
   for (uint32_t i = 0; i < n_shards; i++) {
     struct window_shard *shard = &window->shards[i];
     shard->table = table_new(window->group_bytes, account);
+    shard->account = account;
     shard->memory.table = shard->table;
     shard->memory.sets = table_new(sizeof(void *), account);
     arena_init(&shard->arena, 16 * 1024);
@@ -241,6 +242,7 @@ static void window_state_free(void *instance) {
     free(shard->results);
     free(shard->late);
     free(shard->touches);
+    account_take(shard->account, shard->counted_bytes);
   }
   free(window->shards);
   window->shards = NULL;

@@ -111,6 +111,8 @@ struct window_touch {
 
 struct window_shard {
   struct table *table;
+  struct account *account;
+  size_t counted_bytes; /* in the account, for all here that is not a table's */
   struct aggregate_memory memory;
   struct window_open *open; /* in order of start */
   size_t n_open, cap_open;
@@ -138,6 +140,9 @@ static inline void *window_acc(const struct aggregate *aggregate,
 struct window_open *window_open_get(struct window_shard *shard, int64_t start_us);
 /* Links a new group to its window. */
 void window_group_link(struct window_open *open, struct window_group *group);
+/* Puts right what the account has of the shard's lists. After whatever makes them grow or shrink.
+ */
+void window_shard_count(struct window_shard *shard);
 /* Accumulators' memory, then the entry. Not unlinked. */
 void window_group_free(const struct window *window, struct window_shard *shard,
                        struct window_group *group);
