@@ -25,11 +25,13 @@ struct http_exchange; /* one request and its answer */
 
 struct http_limits {
   uint32_t connections_max;     /* of this listener */
-  uint32_t head_bytes_max;      /* request line and headers; beyond: 431 */
+  uint32_t head_bytes_max;      /* request line and headers, up to 64 KiB; beyond: 431 */
   uint64_t body_bytes_max;      /* of one body, also after decompression; beyond: 413 */
+  uint64_t bodies_bytes_max;    /* of all bodies held at once; beyond: 429, come again */
   int64_t request_timeout_us;   /* from a request's first byte (a connection's beginning for its
                                    first) to the last byte of its body; beyond: 408, closed */
-  int64_t answer_timeout_us;    /* the peer has so long to take an answer; then closed */
+  int64_t answer_timeout_us;    /* the peer has so long to take an answer, or of an answer in
+                                   pieces what waits; then closed */
   int64_t keepalive_timeout_us; /* between requests */
 };
 extern const struct http_limits http_limits_default;
@@ -49,21 +51,22 @@ struct http_server_options {
 
 struct http_handler {
   /* The head has come; no body yet. Return true to have the body read (then request() follows), or
-   * answer (401, 413, 415, 429, 503, ...) and return false: the body is then not read but thrown
-   * away or the connection closed. May be NULL: true. "Expect: 100-continue" is dealt with by the
-   * server.
-   */
+   * answer here (401, 413, 415, 429, 503, ...) and return false: the body is then not read but
+   * thrown away or the connection closed. May be NULL: true. "Expect: 100-continue" is dealt with
+   * by the server. */
   bool (*head)(void *arg, struct http_exchange *exchange);
   /* The whole request has come. Answer now or later, exactly once. */
   void (*request)(void *arg, struct http_exchange *exchange);
-  /* The peer has left before the answer was given; the exchange is gone when this returns. Also
-   * called for those unanswered at http_server_close(). */
+  /* There will be no answer of yours: the peer has left, or the server refuses the body (408, 413,
+   * 400, ...) that head() wanted. The exchange is gone when this returns. Also called for those
+   * unanswered at http_server_close(). A peer that only ends what it sends still gets its answer,
+   * unless that comes in pieces. */
   void (*gone)(void *arg, struct http_exchange *exchange);
 };
 
 /* Binds, or says why not (port in use: ERR_BUSY and the address). Starts to listen, but callers are
  * accepted only after http_server_start(), so that a reload can bind first. */
-int http_server_open(struct http_server **server, struct io *io,
+int http_server_open(struct http_server **server, const struct io *io,
                      const struct http_server_options *options, struct err *err);
 void http_server_start(struct http_server *server, const struct http_handler *handler, void *arg);
 /* Other limits and TLS files for what comes from now on; the listener stays. Fails and changes
@@ -77,7 +80,7 @@ const char *http_server_address(const struct http_server *server); /* with the p
 /* Answers 503 with "Connection: close" to whatever comes from now on, without asking the handler
  * (a drain); exchanges that are open are still answered. */
 void http_server_refuse(struct http_server *server, const char *why);
-void http_server_close(struct http_server *server); /* NULL is fine */
+void http_server_close(struct http_server *server); /* not in a callback of it; NULL is fine */
 
 struct http_server_figures {
   uint64_t connections;                          /* now */
@@ -92,13 +95,17 @@ void http_server_figures(const struct http_server *server, struct http_server_fi
 
 const char *http_method(const struct http_exchange *exchange);
 struct slice http_path(const struct http_exchange *exchange); /* percent-decoded, without query */
-/* A parameter of the query, percent-decoded; *found tells an empty one from none. */
+/* A parameter of the query, percent-decoded, "+" as a blank; *found tells an empty one from none.
+ * The first counts when there are several. */
 struct slice http_query(struct http_exchange *exchange, const char *name, bool *found);
 /* A header's value without blanks around it; name in lower case. Repeated: joined by ", ". */
 struct slice http_header(struct http_exchange *exchange, const char *name, bool *found);
 /* The decoded body (Content-Encoding gzip and deflate are undone, within body_bytes_max; others
  * answer 415), with LIMIT_PADDING_BYTES readable bytes on both sides. */
 struct slice http_body(const struct http_exchange *exchange);
+/* What Content-Length says, before decoding; 0 when there is no body, UINT64_MAX when only its end
+ * will tell. */
+uint64_t http_body_announced(const struct http_exchange *exchange);
 /* The body as memory of the caller's: free(*memory); the exchange has none any more. */
 struct slice http_body_take(struct http_exchange *exchange, void **memory);
 /* Whether "Authorization: Bearer <token>" was given; compared in constant time. */
@@ -108,13 +115,18 @@ void **http_exchange_data(struct http_exchange *exchange);
 
 /* ------------------------------------------------------------------ its answer */
 
-/* header lines "Name: value" without line ends, NULL-ended list, may be NULL. Values with control
+/* An answer never calls back: what follows from it happens in a coming turn of the loop.
+ *
+ * header lines "Name: value" without line ends, NULL-ended list, may be NULL. Values with control
  * characters are refused by an assertion of ours: nothing from outside may stand in them unchecked.
- * The body is copied. HEAD is answered without its body. */
+ * The body is copied. HEAD is answered without its body. content_type NULL: none is said. */
 void http_answer(struct http_exchange *exchange, int status, const char *content_type,
                  struct slice body, const char *const *headers);
-/* An answer in pieces (chunked): begin, then any number of parts, then end. A part returns false
- * when more than 1 MiB waits for the peer: the caller leaves out what comes until `gone` or until
+/* The same with the body {"error":"why"}, as the server's own refusals are. */
+void http_answer_error(struct http_exchange *exchange, int status, const char *why,
+                       const char *const *headers);
+/* An answer in pieces (chunked): begin, then any number of parts, then end. A part is left out and
+ * false returned when more than 1 MiB waits for the peer; so it is until `gone` or until
  * http_answer_waiting() has sunk. */
 void http_answer_begin(struct http_exchange *exchange, int status, const char *content_type);
 bool http_answer_part(struct http_exchange *exchange, struct slice part);

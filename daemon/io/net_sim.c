@@ -54,7 +54,8 @@ struct sim_conn {
   int64_t open_us;       /* when a connection becomes usable */
   struct delivery *inbox, **inbox_end;
   size_t inbox_bytes;
-  bool ended; /* nothing more is written */
+  int64_t last_due_us; /* of all that ever stood in it */
+  bool ended;          /* nothing more is written */
   bool failed;
   struct err failure;
   bool want_read, want_write;
@@ -129,8 +130,8 @@ static void deliver(struct sim_conn *to, const void *data, size_t len) {
   *delivery = (struct delivery){.due_us = arrival_us(sim), .len = len};
   if (len > 0) memcpy(delivery->bytes, data, len);
   /* Nothing overtakes: it comes no earlier than what was sent before. */
-  for (struct delivery *d = to->inbox; d != NULL; d = d->next)
-    if (d->due_us > delivery->due_us) delivery->due_us = d->due_us;
+  if (to->last_due_us > delivery->due_us) delivery->due_us = to->last_due_us;
+  to->last_due_us = delivery->due_us;
   *to->inbox_end = delivery;
   to->inbox_end = &delivery->next;
   to->inbox_bytes += len;
