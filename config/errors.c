@@ -178,15 +178,16 @@ void config_errors_sort(struct config_errors *errors) {
   errors->n = kept;
 }
 
+static void put_place(struct buf *out, const struct place *place) {
+  if (place->file == NULL) return;
+  put_clean(out, slice_of(place->file->path));
+  buf_put_char(out, ':');
+  if (place->line > 0) buf_printf(out, "%u:%u:", place->line, place->column);
+  buf_put_char(out, ' ');
+}
+
 void config_error_put(const struct config_error *error, struct buf *out) {
-  const struct place *place = &error->place;
-  if (place->file != NULL) {
-    put_clean(out, slice_of(place->file->path));
-    buf_put_char(out, ':');
-    if (place->line > 0) buf_printf(out, "%u:%u:", place->line, place->column);
-    buf_put_char(out, ' ');
-  }
-  if (error->warning) buf_put_text(out, "warning: ");
+  put_place(out, &error->place);
   put_clean(out, slice_of(error->text));
 }
 
@@ -199,7 +200,9 @@ void config_errors_put(struct config_errors *errors, struct buf *out) {
   for (size_t i = 0; i < errors->n; i++) {
     const struct config_error *error = &errors->list[i];
     const struct place *place = &error->place;
-    config_error_put(error, out);
+    put_place(out, place);
+    if (error->warning) buf_put_text(out, "warning: ");
+    put_clean(out, slice_of(error->text));
     buf_put_char(out, '\n');
     if (place->file == NULL || place->line == 0) continue;
     if (file != place->file) {

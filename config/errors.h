@@ -54,7 +54,7 @@ static inline bool config_errors_any(const struct config_errors *errors) {
 }
 /* By file, line and column; each once. */
 void config_errors_sort(struct config_errors *errors);
-/* Place and sentence, in one line without its end. */
+/* Place and sentence, in one line without its end; not whether it is a warning. */
 void config_error_put(const struct config_error *error, struct buf *out);
 /* All of them, sorted, each with its line and a caret. */
 void config_errors_put(struct config_errors *errors, struct buf *out);

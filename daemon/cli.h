@@ -33,7 +33,8 @@ int cli_pipeline_error(struct cli *cli, const char *pipeline, const struct err *
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* The configuration at path, compiled. Errors and warnings are printed to stderr: each with its
- * line and a caret, or as a message of its own when messages are objects. NULL: *status. */
+ * line and a caret, or as a message of its own when messages are objects or go to the journal.
+ * NULL: *status. */
 struct cli_config {
   struct config *config;
   struct graph **graphs; /* one per pipeline */

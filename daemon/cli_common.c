@@ -37,17 +37,20 @@ int cli_usage(struct cli *cli, const char *format, ...) {
   return cli_error(cli, &err);
 }
 
+/* To people with lines and carets, to machines and the journal as messages, which have levels. */
 static void config_errors_say(struct cli *cli, struct config_errors *errors) {
   struct buf text;
   buf_init(&text);
-  if (cli->diag.json) {
+  if (cli->diag.json || cli->diag.priorities) {
+    struct diag all = cli->diag;
+    all.repeats = NULL; /* they are one list, however long */
     config_errors_sort(errors);
     for (size_t i = 0; i < errors->n; i++) {
       const struct config_error *error = &errors->list[i];
       buf_clear(&text);
       config_error_put(error, &text);
-      diag_say(&cli->diag, error->warning ? MESSAGE_CONFIG_WARNING : MESSAGE_CONFIG_ERROR, NULL,
-               "%s", buf_cstr(&text));
+      diag_say(&all, error->warning ? MESSAGE_CONFIG_WARNING : MESSAGE_CONFIG_ERROR, NULL, "%s",
+               buf_cstr(&text));
     }
   } else {
     config_errors_put(errors, &text);

@@ -89,6 +89,7 @@ static void put_running(struct buf *out, const struct service *service, const st
   buf_printf(out, "%s: %zu pipeline%s, %.0f records/s",
              service->state == SERVICE_RELOADING ? "reloading" : "running", totals->open,
              totals->open == 1 ? "" : "s", rate);
+  if (totals->stall != NULL) buf_printf(out, ", a log waits: %s", totals->stall);
   int64_t watermark_us = totals->watermark_us;
   if (watermark_us == TIME_MIN_US || watermark_us == TIME_MAX_US) return;
   int64_t lag_us = clock_wall_us(service->clock) - watermark_us;
@@ -110,6 +111,9 @@ static void status_make(struct service *service, const struct totals *totals, in
   } else {
     put_running(out, service, totals, now_us);
   }
+  /* A line that ended early would let what follows speak for us. */
+  for (size_t i = 0; i < out->len; i++)
+    if (out->data[i] == '\n') out->data[i] = ' ';
   service->records = totals->records;
   service->records_us = now_us;
   if (slice_equal(buf_slice(out), buf_slice(&service->status))) return;

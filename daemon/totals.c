@@ -12,6 +12,7 @@ void totals_of(struct engine *const *engines, size_t n, struct totals *totals) {
     totals->records += figures.records;
     totals->replayed_epochs += figures.replayed_epochs;
     if (figures.watermark_us < totals->watermark_us) totals->watermark_us = figures.watermark_us;
+    if (figures.stall != NULL) totals->stall = figures.stall;
     bool known = figures.progress >= 0 && totals->share >= 0;
     totals->share = known ? totals->share + figures.progress : -1;
   }

@@ -8,6 +8,7 @@ struct totals {
   size_t open, recovering; /* pipelines */
   uint64_t records, replayed_epochs;
   int64_t watermark_us; /* the least; TIME_MAX_US: none has one */
+  const char *stall;    /* why the log of one cannot be written now; NULL: all can */
   double share;         /* done, of bounded inputs; negative: not known */
 };
 

@@ -458,6 +458,7 @@ void engine_figures(const struct engine *engine, struct engine_figures *figures)
                               .queued_bytes = engine->queued_bytes,
                               .state_bytes = runner_state_bytes(engine->runner),
                               .watermark_us = TIME_MAX_US,
+                              .stall = wal_stall(engine->wal),
                               .progress = engine->n_sources > 0 ? 0 : -1,
                               .snapshot_pause_us_max = engine->snapshot_pause_us_max};
   for (size_t i = 0; i < engine->n_sources; i++) {

@@ -33,6 +33,7 @@ struct engine_figures {
   uint64_t queued_bytes, state_bytes;
   int64_t watermark_us;          /* least of the sources */
   double progress;               /* share done of a bounded input; negative: not known */
+  const char *stall;             /* why the log cannot be written now, or NULL; until a turn */
   int64_t snapshot_pause_us_max; /* how long the runner stood still for one */
 };
 

@@ -58,6 +58,11 @@ wait_for output grep -q '"token":"hunter2"' $out
 wait_for "a status" sh -c 'systemctl show --value -p StatusText tidemark | grep -q "^running: 1 pipeline, "'
 [ "$(stat -c %U:%a /var/lib/tidemark)" = tidemark:750 ] || fail "/var/lib/tidemark: $(stat -c %U:%a /var/lib/tidemark)"
 
+# A loop that turns feeds the watchdog, for longer than its time.
+fed=$(show WatchdogTimestampMonotonic)
+wait_for "the watchdog is fed" sh -c "[ \$(systemctl show --value -p WatchdogTimestampMonotonic tidemark) -gt $((fed + 3500000)) ]"
+expect NRestarts 0
+
 # A loop that is stuck is ended and started again, and so is a process that was killed.
 systemctl kill --kill-whom=main -s STOP tidemark
 wait_for "a restart by the watchdog" is NRestarts 1

@@ -51,6 +51,11 @@ assert [(m["kind"], m["component"]) for m in find("component-total")] == [("sour
 assert len(find("config-error")) == 2 and find("config-error")[1]["text"].startswith("wrong.yaml:1:11: "), said
 assert said[-1]["id"] == "config-refused" and said[-1]["level"] == "error", said
 END
+# A list of errors is told as a whole.
+{ echo 'sources:'; for i in 1 2 3 4 5 6 7 8 9; do echo "  s$i: {type: stdin, colour: $i}"; done; } >many.yaml
+tidemark run --log-format json many.yaml 2>many && complain "run many.yaml: status 0"
+[ "$(grep -c 'unknown option .*colour' many)" -eq 9 ] || complain "of 9 errors: $(cat many)"
+
 tidemark run --log-format loud good.yaml 2>err && complain "run --log-format loud: status 0"
 grep -qF -- '--log-format wants text or json [failed-usage]' err || complain "run --log-format loud: $(cat err)"
 
@@ -58,7 +63,7 @@ grep -qF -- '--log-format wants text or json [failed-usage]' err || complain "ru
 : >journal
 for stream in "$(stat -c %d:%i journal)" "$(stat -c %d: journal)0"; do
   JOURNAL_STREAM=$stream tidemark run missing.yaml 2>journal && complain "run missing.yaml: status 0"
-  grep -c '^<3>tidemark: error: ' journal >>counts
+  grep -c '^<3>tidemark: error: .*missing.yaml.* \[config-' journal >>counts
 done
-[ "$(tr '\n' ' ' <counts)" = "1 0 " ] || complain "priorities for journald: $(cat counts)"
+[ "$(tr '\n' ' ' <counts)" = "2 0 " ] || complain "priorities for journald: $(cat counts)"
 exit $bad

@@ -105,6 +105,10 @@ static void test_life(void **state) {
   expect(&world, "");
   turn_after(&world, 1000000);
   expect(&world, "STATUS=running: 2 pipelines, 1000 records/s, watermark 9s behind\n\n");
+  world.totals.stall = "no room\nREADY=1";
+  world.totals.watermark_us = TIME_MAX_US;
+  turn_after(&world, 5000000);
+  expect(&world, "STATUS=running: 2 pipelines, 0 records/s, a log waits: no room READY=1\n\n");
   service_stopping(world.service, 25000000);
   expect(&world, "STOPPING=1\n\nEXTEND_TIMEOUT_USEC=55000000\n\n");
   turn_after(&world, 5000000);
