@@ -179,6 +179,8 @@ void engine_start(struct engine *engine, struct epoch *epoch);
 struct epoch *engine_take(struct engine *engine);
 /* At a drain: what was gathered already, or NULL. */
 struct epoch *engine_take_rest(struct engine *engine);
+/* The ends in a logged epoch, where they are news, once more in the next one. */
+void engine_take_ends(struct engine *engine, const struct log_epoch *logged);
 struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t clock_us);
 int take_from_log(struct engine *engine, const struct log_epoch *logged,
                   const struct slice *payloads, struct epoch **epoch, struct err *err);

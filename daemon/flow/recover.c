@@ -76,16 +76,18 @@ static bool is_abandoned(const struct recovery *recovery, uint64_t number, uint6
   return false;
 }
 
-/* Step 4: positions as they will be when all is replayed. */
+/* Step 4: positions as they will be when all is replayed. Where nothing is (at_most_once), the
+ * runner is told with the next epoch what it would have learned of partitions. */
 static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn) {
   struct engine *engine = recovery->engine;
+  bool replayed = engine->settings->delivery != DELIVERY_AT_MOST_ONCE;
   for (size_t i = 0; i < epoch->n_new; i++) {
     const struct new_partition *new = &epoch->new_partitions[i];
     struct engine_source *source = &engine->sources[new->source];
     if (new->partition < source->n_partitions) continue;
     if (new->partition > source->n_partitions) return -1;
     engine_partition_add(source, new->name, new->identity);
-    source->partitions[new->partition].logged = true;
+    source->partitions[new->partition].logged = replayed;
   }
   for (size_t i = 0; i < epoch->n_inputs; i++) {
     const struct log_input *input = &epoch->inputs[i];
@@ -97,6 +99,10 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];
     if (id->partition >= engine->sources[id->source].n_partitions) return -1;
+  }
+  if (!replayed) engine_take_ends(engine, epoch);
+  for (size_t i = 0; i < epoch->n_partition_ends; i++) {
+    const struct partition_id *id = &epoch->partition_ends[i];
     engine->sources[id->source].partitions[id->partition].seen.ended = true;
   }
   for (size_t i = 0; i < epoch->n_source_ends; i++) {

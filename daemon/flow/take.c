@@ -381,6 +381,21 @@ struct epoch *engine_take_rest(struct engine *engine) {
 
 /* ------------------------------------------------------------------ from the log */
 
+void engine_take_ends(struct engine *engine, const struct log_epoch *logged) {
+  if (logged->n_partition_ends + logged->n_source_ends == 0) return;
+  if (engine->open_epoch == NULL)
+    engine->open_epoch = engine_epoch_new(engine, 0, clock_wall_us(engine->io->clock));
+  for (size_t i = 0; i < logged->n_partition_ends; i++) {
+    const struct partition_id *id = &logged->partition_ends[i];
+    if (!engine->sources[id->source].partitions[id->partition].seen.ended)
+      epoch_partition_end(engine->open_epoch, *id);
+  }
+  for (size_t i = 0; i < logged->n_source_ends; i++) {
+    if (!engine->sources[logged->source_ends[i]].ended)
+      epoch_source_end(engine->open_epoch, logged->source_ends[i]);
+  }
+}
+
 static struct chunk chunk_of(const struct log_input *input) {
   return (struct chunk){.source = input->source,
                         .partition = input->partition,
