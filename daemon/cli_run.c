@@ -35,7 +35,8 @@ static void run_totals(void *arg, struct totals *totals) {
   totals_of(run->engines, run->config->n_graphs, totals);
 }
 
-static int engines_open(struct run *run) {
+/* A pipeline that cannot be opened is no harm to the others; its status is that of the end. */
+static void engines_open(struct run *run) {
   struct cli_config *config = run->config;
   run->engines = mem_zalloc(config->n_graphs * sizeof(struct engine *));
   for (size_t i = 0; i < config->n_graphs; i++) {
@@ -44,11 +45,13 @@ static int engines_open(struct run *run) {
     if (engine_open(&run->engines[i], config->graphs[i], &run->cli->io, &run->cli->diag, &err) !=
         0) {
       run->engines[i] = NULL;
-      return cli_pipeline_error(run->cli, config->graphs[i]->pipeline->settings.name, &err);
+      const char *name = config->graphs[i]->pipeline->settings.name;
+      int status = cli_pipeline_error(run->cli, name, &err);
+      if (run->status == 0) run->status = status;
+      continue;
     }
     run->n_open++;
   }
-  return 0;
 }
 
 static void drain_begin(struct run *run) {
@@ -157,8 +160,8 @@ static int run_main(struct cli *cli) {
     run.progress =
         progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
     run.service = service_new(&cli->io, run_totals, &run);
-    status = engines_open(&run);
-    if (status == 0) status = turns(&run);
+    engines_open(&run);
+    status = turns(&run);
     progress_free(run.progress);
     service_free(run.service);
   }
