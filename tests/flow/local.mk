@@ -33,12 +33,16 @@ TESTS += \
 	tests/flow/111-long-lines/pipeline.yaml \
 	tests/flow/112-numbers/pipeline.yaml \
 	tests/flow/120-line-beyond-all/test.py \
+	tests/flow/121-window-early/test.py \
+	tests/flow/122-delivery/test.py \
+	tests/flow/123-rotation/test.py \
 	tests/flow/200-billing/test.py \
 	tests/flow/300-full-disk/test.py \
 	tests/flow/301-unwritable-output/test.py \
 	tests/flow/302-read-only-state/test.py \
 	tests/flow/303-state-folder/test.py \
 	tests/flow/304-changed-input/test.py \
+	tests/flow/320-several-pipelines/test.py \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
 	examples/sink-blackhole.yaml \

@@ -27,6 +27,7 @@ import sys
 sys.dont_write_bytecode = True
 
 import base64
+import calendar
 import importlib.util
 import json
 import os
@@ -110,11 +111,32 @@ def module(path):
     spec = importlib.util.spec_from_file_location("case_" + os.path.basename(path)[:-3], path)
     loaded = importlib.util.module_from_spec(spec)
     for name in ("Unordered", "Failed", "Skipped", "check", "read", "write", "excerpt", "tree",
-                 "error_records", "compare", "records", "same",
+                 "error_records", "compare", "records", "same", "micros",
                  "re", "subprocess", "signal"):
         setattr(loaded, name, globals()[name])
     spec.loader.exec_module(loaded)
     return loaded
+
+
+class Epoch:
+    """What `tidemark wal dump` says of one: its number, its clock in µs, and byte ranges as (source, partition, from, to)."""
+
+    def __init__(self, line):
+        self.number = int(re.search(r"epoch (\d+), ", line).group(1))
+        self.clock = micros(re.search(r"clock (\S+?);?(\s|$)", line).group(1))
+        self.ranges = [tuple(map(int, found)) for found in
+                       re.findall(r"source (\d+): partition (\d+) \[(\d+), (\d+)\)", line)]
+        self.ended = re.search(r"source \d+ ended", line) is not None
+
+    def bytes_of(self, data):
+        """For a pipeline of one source with one partition: what the epoch took of it."""
+        return b"".join(data[start:end] for _, _, start, end in self.ranges)
+
+
+def micros(text):
+    """Of a time in UTC as results have it."""
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) * 1000000 + int(fraction.ljust(6, "0"))
 
 
 class Result:
@@ -227,6 +249,40 @@ class Case:
 
     def output(self):
         return tree(self.path("out"))
+
+    def epochs(self, state="state"):
+        """All that the log holds, in order; it is whole as long as there were no two snapshots."""
+        dump = self.command("wal", "dump", self.path(state))
+        check(dump.status == 0, "wal dump: status %d\n%s" % (dump.status, dump.stderr))
+        lines = dump.stdout.decode().splitlines()
+        return [Epoch(line) for line in lines if re.match(r"\d+ epoch: ", line)]
+
+    def wait_for(self, process, condition, what):
+        """Until it holds; the program must still run."""
+        until = time.monotonic() + LIMIT_S
+        while not condition():
+            check(process.poll() is None, "it ended with %s before %s" % (process.returncode, what))
+            check(time.monotonic() < until, "not within %d s: %s" % (LIMIT_S, what))
+            time.sleep(0.001)
+
+    def start_stdin(self, config, data, **settings):
+        """Running, with its standard input as a producer has it: process, place in data where it goes on, and a
+        list that its diagnostics come into."""
+        process, said, place = self.start("run", config, stdin=subprocess.PIPE, **settings), [], []
+
+        def listen():
+            for line in process.stderr:
+                said.append(line.decode("utf-8", "backslashreplace"))
+                found = re.search(r"reading the standard input from byte (\d+) on", said[-1])
+                if found:
+                    place.append(int(found.group(1)))
+
+        threading.Thread(target=listen, daemon=True).start()
+        try:
+            self.wait_for(process, lambda: place, "it says where the standard input goes on")
+        except Failed as failure:
+            raise Failed("%s\n%s" % (failure, "".join(said))) from None
+        return process, place[0], said
 
     def stop_and_repair(self, name, broken, repaired, wanted, before, copy, position, says):
         """A record with on_error: stop ends the pipeline with 65 and says its place, at every start, until the file is
