@@ -1,5 +1,6 @@
 #!/bin/sh
-# Builds Tidemark with warnings as errors and runs every test suite; the last line counts them.
+# Builds Tidemark with warnings as errors and runs every test suite; the last line counts them, the one before says
+# what was skipped, if anything was.
 #
 #   asan    ASan and UBSan: all of `make check`
 #   tsan    ThreadSanitizer: the suites of what runs on threads, and the pipelines
@@ -20,20 +21,26 @@ mkdir -p "$build"
 
 passed=0
 failed=0
-count() { # the results that automake left below a folder
-  for trs in $(cd "$1" && find . -name '*.trs' | sort); do
+skipped=
+skip() { # a result of a build: its name, and why, if it says so
+  why=$(sed -n 's/^skipped: //p' "$1.log" | head -n 1)
+  skipped="$skipped${skipped:+; }$name ${1#./}${why:+ ($why)}"
+}
+count() { # the results that automake left below the folder we are in
+  for trs in $(find . -name '*.trs' | sort); do
     while read -r result; do
       case $result in
       PASS) passed=$((passed + 1)) ;;
-      SKIP) echo "skipped: ${trs%.trs}" ;;
+      SKIP) skip "${trs%.trs}" ;;
       *)
         failed=$((failed + 1))
-        echo "FAILED: ${trs%.trs} ($1)"
-        tail -n 60 "$1/${trs%.trs}.log"
+        failing=${trs#./}
+        echo "FAILED: $name ${failing%.trs}"
+        tail -n 60 "${trs%.trs}.log"
         ;;
       esac
     done <<END
-$(sed -n 's/^:test-result: *//p' "$1/$trs" | sed 's/ .*//')
+$(sed -n 's/^:test-result: *//p' "$trs" | sed 's/ .*//')
 END
   done
 }
@@ -59,7 +66,7 @@ suites() { # name, further arguments of make
     tail -n 60 check.log
     failed=$((failed + 1))
   fi
-  count .
+  count
 }
 
 make_build asan --enable-asan --enable-ubsan CFLAGS='-O1 -g' CXXFLAGS='-O1 -g'
@@ -79,5 +86,6 @@ else
   tail -n 60 distcheck.log
 fi
 
+[ -z "$skipped" ] || echo "skipped: $skipped"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
