@@ -58,3 +58,14 @@ void lines_commit_kept(struct take *take, uint32_t partition, uint64_t position,
     take_commit(take, partition, position + (uint64_t)(run - data),
                 position + (uint64_t)(end - data), run, (size_t)(end - run), 0);
 }
+
+size_t lines_whole(const char *data, size_t len, size_t stop, bool ended) {
+  if (len == 0) return 0;
+  if (stop <= len) {
+    const char *newline = memchr(data + stop - 1, '\n', len - (stop - 1));
+    if (newline != NULL) return (size_t)(newline - data) + 1;
+  }
+  if (ended) return len;
+  const char *newline = memrchr(data, '\n', len);
+  return newline != NULL ? (size_t)(newline - data) + 1 : 0;
+}

@@ -11,6 +11,10 @@ enum {
   LINES_LONGEST_BYTES = 64 * 1024 * 1024,
 };
 
+/* How many of the bytes are whole lines that start before stop (at least 1); 0: not even one.
+ * ended: the last line needs no '\n'. */
+size_t lines_whole(const char *data, size_t len, size_t stop, bool ended);
+
 /* Commits data, which lies in the block reserved last and is whole lines (the very last may lack
  * its '\n'), as positions [position, position + len). Lines of more than line_max bytes, line end
  * not counted, are committed alone with TAKE_TOO_LONG. */

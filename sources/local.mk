@@ -2,9 +2,15 @@
 EXTRA_DIST += sources/README.md
 libtidemark_a_SOURCES += \
 	sources/file/file.c sources/file/file.h \
+	sources/file/file_identity.c \
 	sources/file/file_list.c \
 	sources/file/file_read.c \
 	sources/file/gzip.c sources/file/gzip.h \
+	sources/file/tail.c sources/file/tail.h \
+	sources/file/tail_look.c \
+	sources/file/tail_meet.c \
+	sources/file/tail_read.c \
+	sources/file/tail_watch.c \
 	sources/generate.c sources/generate.h \
 	sources/generate_billing.c \
 	sources/generate_kinds.h \

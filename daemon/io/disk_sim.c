@@ -29,6 +29,7 @@ struct sim_disk {
   uint64_t n_calls;
   uint64_t fail_at; /* in terms of n_calls; 0: none */
   uint64_t boot;    /* number of crashes */
+  size_t n_open;
 };
 
 struct sim_file {
@@ -135,12 +136,14 @@ static int sim_open(struct disk *disk, const char *path, int flags, struct disk_
   file->flags = flags;
   file->boot = sim->boot;
   *out = &file->file;
+  sim->n_open++;
   return 0;
 }
 
 static void sim_close(struct disk_file *file) {
   struct sim_file *sim = (struct sim_file *)file;
   if (sim->node->locked_by == sim) sim->node->locked_by = NULL;
+  sim_of(file->disk)->n_open--;
   sim_node_unref(sim->node);
   free(file->path);
   free(file);
@@ -442,6 +445,14 @@ void sim_disk_crash(struct disk *disk, enum sim_unsynced unsynced, struct random
   sim->down = false;
   sim->fail_at = 0;
   sim->boot++;
+}
+
+void sim_disk_next_inode(struct disk *disk, uint64_t ino) {
+  sim_of(disk)->tree.next_ino = ino;
+}
+
+size_t sim_disk_open_files(const struct disk *disk) {
+  return ((const struct sim_disk *)disk)->n_open;
 }
 
 int sim_disk_flip_bit(struct disk *disk, const char *path, uint64_t bit, struct err *err) {

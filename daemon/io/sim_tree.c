@@ -190,7 +190,8 @@ void sim_tree_sync_dir(struct sim_tree *tree, const char *path) {
 static struct sim_node *node_new(struct sim_tree *tree, bool is_dir) {
   struct sim_node *node = mem_zalloc(sizeof *node);
   node->is_dir = is_dir;
-  node->ino = ++tree->last_ino;
+  node->ino = tree->next_ino != 0 ? tree->next_ino : ++tree->last_ino;
+  tree->next_ino = 0;
   buf_init(&node->data);
   buf_init(&node->synced);
   return node;

@@ -52,7 +52,7 @@ struct sim_tree {
   struct sim_map now, platter;
   struct sim_change *changes;
   size_t n_changes, changes_cap;
-  uint64_t last_ino;
+  uint64_t last_ino, next_ino; /* next_ino: of the next node, 0: one more than the last */
 };
 
 void sim_tree_init(struct sim_tree *tree);

@@ -1,5 +1,5 @@
-/* file: the source that reads files once, from beginning to end, however often the daemon is
- * started and killed meanwhile.
+/* file: the source that reads files, however often the daemon is started and killed meanwhile: with
+ * mode: tail as tail.h says; with mode: read, which is here, once from beginning to end.
  *
  * A file is a partition, its position the offset of the next line (of gzip: in the decompressed
  * bytes). The order in which records come is a function of the files alone, wherever epochs were
@@ -15,9 +15,11 @@
 
 #include <stdlib.h>
 
-static const char *const mode_names[] = {"read", NULL};
+static const char *const mode_names[] = {"read", "tail", NULL};
 static const char *const compression_names[] = {"auto", "none", "gzip", NULL};
 static const char *const order_names[] = {"interleaved", "sequential", NULL};
+static const char *const start_names[] = {"beginning", "end", NULL};
+static const char *const watch_names[] = {"auto", "poll", NULL};
 
 static const struct option file_options[] = {
     {.name = "path",
@@ -30,29 +32,95 @@ static const struct option file_options[] = {
      .offset = offsetof(struct file_source, mode),
      .fallback = "read",
      .names = mode_names,
-     .text = "read: each file once, to the end it has when it is reached"},
+     .text = "read: each file once, to the end it has when it is reached; tail: files that are "
+             "written to, new ones too, through rotation by rename and by copytruncate"},
     {.name = "compression",
      .type = OPTION_ENUM,
      .offset = offsetof(struct file_source, compression),
      .fallback = "auto",
      .names = compression_names,
-     .text = "auto tells gzip by a file's first bytes"},
+     .text =
+         "mode: read: auto tells gzip by a file's first bytes (mode: tail leaves compressed files "
+         "alone)"},
     {.name = "read_order",
      .type = OPTION_ENUM,
      .offset = offsetof(struct file_source, order),
      .fallback = "interleaved",
      .names = order_names,
-     .text = "interleaved: 256 KiB of each file in turn; sequential: one file after the other"},
+     .text =
+         "mode: read: interleaved: 256 KiB of each file in turn; sequential: one file after the "
+         "other"},
+    {.name = "start",
+     .type = OPTION_ENUM,
+     .offset = offsetof(struct file_source, tail_options.start),
+     .fallback = "beginning",
+     .names = start_names,
+     .text = "mode: tail: where files begin that are there at the first start of the state folder; "
+             "later ones are read from their beginning, known ones from where they were"},
+    {.name = "watch",
+     .type = OPTION_ENUM,
+     .offset = offsetof(struct file_source, tail_options.watch),
+     .fallback = "auto",
+     .names = watch_names,
+     .text =
+         "mode: tail: auto: notices of the system (inotify), and looking besides; poll: looking "
+         "only, as on network file systems"},
+    {.name = "poll_interval",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct file_source, tail_options.poll_interval_us),
+     .fallback = "1s",
+     .min = 1000,
+     .text =
+         "mode: tail: how often to look for what no notice tells; less often when one look takes "
+         "more than a fiftieth of it"},
+    {.name = "rotate_wait",
+     .type = OPTION_DURATION,
+     .offset = offsetof(struct file_source, tail_options.rotate_wait_us),
+     .fallback = "10s",
+     .text =
+         "mode: tail: how long a deleted file is kept open behind its last bytes, and how long a "
+         "new file that begins like a known one waits to be its copy (copytruncate)"},
+    {.name = "max_open",
+     .type = OPTION_INT,
+     .offset = offsetof(struct file_source, tail_options.open_max),
+     .fallback = "256",
+     .min = 1,
+     .max = 1000000,
+     .text = "mode: tail: so many files are open at most; the one that was read least recently is "
+             "closed for another"},
+    {.name = "reread",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct file_source, tail_options.reread),
+     .fallback = "false",
+     .text =
+         "mode: tail: after a crash the lines are read again from the files and need not be in "
+         "the log: only where rotation renames, and keeps files longer than a checkpoint takes"},
     {0}};
 
+/* Options of one mode in the other would be silently without effect. */
+static void file_check(const void *instance, const struct node *node,
+                       struct config_errors *errors) {
+  static const char *const of_mode[2][8] = {
+      {"compression", "read_order"},
+      {"start", "watch", "poll_interval", "rotate_wait", "max_open", "reread"}};
+  const struct file_source *source = instance;
+  const char *const *others = of_mode[source->mode == FILE_READ];
+  for (size_t i = 0; others[i] != NULL; i++) {
+    const struct node *other = node_get(node, others[i]);
+    if (other != NULL)
+      config_error_add(errors, other->place, "`%s` belongs to `mode: %s`", others[i],
+                       mode_names[source->mode == FILE_READ]);
+  }
+}
+
+/* What a followed file held may be gone, cut or compressed when it is needed again. */
 static int file_flags(const void *instance) {
-  (void)instance;
-  return SOURCE_REREADABLE;
+  const struct file_source *source = instance;
+  return source->mode == FILE_READ || source->tail_options.reread ? SOURCE_REREADABLE : 0;
 }
 
 static bool file_bounded(const void *instance) {
-  (void)instance;
-  return true;
+  return ((const struct file_source *)instance)->mode == FILE_READ;
 }
 
 static uint64_t turn_of(const struct file_source *source, const struct file_part *part) {
@@ -88,6 +156,8 @@ static struct file_part *current(struct file_source *source) {
 static int file_open(void *instance, struct source_ctx *ctx, struct err *err) {
   struct file_source *source = instance;
   source->ctx = ctx;
+  if (source->mode == FILE_TAIL)
+    return tail_open(&source->tail, &source->paths, &source->tail_options, ctx, err);
   if (file_list_open(source, err) != 0) return -1;
   source->active = mem_alloc((source->n_parts + 1) * sizeof *source->active);
   for (size_t i = 0; i < source->n_parts; i++) source->active[source->n_active++] = i;
@@ -115,6 +185,7 @@ static int take_some(struct file_source *source, struct file_part *part, struct 
 
 static int file_take(void *instance, struct take *take, struct err *err) {
   struct file_source *source = instance;
+  if (source->mode == FILE_TAIL) return tail_take(source->tail, take, err);
   if (source->broken != NULL) {
     *err = *source->broken;
     return -1;
@@ -150,6 +221,7 @@ static int file_reread(void *instance, uint32_t partition, uint64_t from, uint64
                        struct take *take, struct err *err) {
   struct file_source *source = instance;
   struct file_part *part = NULL;
+  if (source->mode == FILE_TAIL) return tail_reread(source->tail, partition, from, to, take, err);
   for (size_t i = 0; i < source->n_parts && part == NULL; i++)
     if (source->parts[i].added && source->parts[i].partition == partition) part = &source->parts[i];
   if (part == NULL)
@@ -174,6 +246,7 @@ static int file_reread(void *instance, uint32_t partition, uint64_t from, uint64
 static double file_progress(const void *instance) {
   const struct file_source *source = instance;
   double total = 0, done = 0;
+  if (source->mode == FILE_TAIL) return -1;
   for (size_t i = 0; i < source->n_parts; i++) {
     const struct file_part *part = &source->parts[i];
     if (part->missing) continue;
@@ -190,6 +263,8 @@ static double file_progress(const void *instance) {
 
 static void file_close(void *instance) {
   struct file_source *source = instance;
+  tail_close(source->tail);
+  source->tail = NULL;
   for (size_t i = 0; i < source->n_parts; i++) {
     file_part_close(source, &source->parts[i]);
     free(source->parts[i].path);
@@ -205,9 +280,10 @@ static void file_close(void *instance) {
 
 const struct source_plugin source_file = {
     .type = {.name = "file",
-             .text = "lines of files, each read once; gzip too",
+             .text = "lines of files: each read once (gzip too), or followed through rotation",
              .options = file_options,
-             .instance_bytes = sizeof(struct file_source)},
+             .instance_bytes = sizeof(struct file_source),
+             .check = file_check},
     .flags = file_flags,
     .bounded = file_bounded,
     .open = file_open,

@@ -1,12 +1,14 @@
-/* file: what the files of the source `file` share: file.c (the plugin), file_list.c (which files
- * there are), file_read.c (their bytes) and gzip.c. */
+/* file: what the files of the source `file` share: file.c (the plugin, and the order of mode:
+ * read), file_identity.c (by what a file is known again), file_list.c (which files there are),
+ * file_read.c (their bytes), gzip.c; mode: tail is in tail.h and tail*.c. */
 #ifndef TIDEMARK_SOURCES_FILE_FILE_H
 #define TIDEMARK_SOURCES_FILE_FILE_H
 
 #include "daemon/flow/plugin.h"
 #include "sources/file/gzip.h"
+#include "sources/file/tail.h"
 
-enum file_mode { FILE_READ };
+enum file_mode { FILE_READ, FILE_TAIL };
 enum file_compression { FILE_AUTO, FILE_PLAIN, FILE_GZIP };
 enum file_order { FILE_INTERLEAVED, FILE_SEQUENTIAL };
 
@@ -26,6 +28,11 @@ struct file_identity {
   uint32_t start_bytes; /* the lesser of head_bytes and FILE_START_BYTES */
   char start[FILE_START_BYTES];
 };
+
+void file_identity_of(const char *head, size_t head_bytes, uint64_t dev, uint64_t ino,
+                      struct file_identity *identity);
+void file_identity_put(const struct file_identity *identity, struct buf *to);
+int file_identity_get(struct slice bytes, struct file_identity *identity, struct err *err);
 
 /* One file = one partition. */
 struct file_part {
@@ -48,6 +55,7 @@ struct file_source {
   /* options */
   struct text_list paths;
   int mode, compression, order;
+  struct tail_options tail_options;
   /* run */
   struct source_ctx *ctx;
   struct file_part *parts; /* known ones by partition number, then new ones by name */
@@ -60,6 +68,7 @@ struct file_source {
   uint64_t turn;
   bool source_ended;
   struct err *broken; /* what the next take() says */
+  struct tail *tail;  /* mode: tail, which uses nothing else of the run */
 };
 
 /* file_list.c: fills parts. */

@@ -5,7 +5,6 @@
  * by name and checksum alone (it was copied back from a backup). The order is: known ones by
  * partition number, which is the order of the first start, then new ones by name. So the order of
  * records after a restart goes on as it would have without one. */
-#include "daemon/base/bytes.h"
 #include "daemon/base/crc32c.h"
 #include "daemon/base/mem.h"
 #include "sources/file/file.h"
@@ -26,51 +25,21 @@ struct found_list {
   struct found **by_inode;
 };
 
-static size_t start_bytes(size_t head_bytes) {
-  return head_bytes < FILE_START_BYTES ? head_bytes : FILE_START_BYTES;
-}
-
-static void identity_put(const struct file_identity *identity, struct buf *to) {
-  bytes_put(to, identity->head_bytes, 4);
-  bytes_put(to, identity->head_crc, 4);
-  bytes_put(to, identity->dev, 8);
-  bytes_put(to, identity->ino, 8);
-  buf_put(to, identity->start, identity->start_bytes);
-}
-
-static int identity_get(struct slice bytes, struct file_identity *identity, struct err *err) {
-  uint64_t head_bytes, head_crc;
-  if (!bytes_get(&bytes, 4, &head_bytes) || !bytes_get(&bytes, 4, &head_crc) ||
-      !bytes_get(&bytes, 8, &identity->dev) || !bytes_get(&bytes, 8, &identity->ino) ||
-      head_bytes > FILE_HEAD_BYTES || bytes.len != start_bytes(head_bytes))
-    return err_set(err, ERR_CORRUPT, "the state folder's note of a file cannot be read");
-  memcpy(identity->start, bytes.data, bytes.len);
-  identity->start_bytes = (uint32_t)bytes.len;
-  identity->head_bytes = (uint32_t)head_bytes;
-  identity->head_crc = (uint32_t)head_crc;
-  return 0;
-}
-
 /* Opens the file once: its head, whether it is gzip, that it can be read at all. */
 static int look_at(struct file_source *source, struct found *found, struct err *err) {
   struct disk_file *file;
   if (disk_open(source->ctx->io->disk, found->path, DISK_READ, &file, err) != 0) return -1;
-  unsigned char head[FILE_HEAD_BYTES];
+  char head[FILE_HEAD_BYTES];
   size_t got = 0;
   int result = disk_fstat(file, &found->stat, err);
   if (result == 0) result = disk_read(file, head, sizeof head, 0, &got, err);
   disk_close(file);
   if (result != 0) return -1;
-  bool magic = got >= 2 && head[0] == 0x1f && head[1] == 0x8b;
+  bool magic = gzip_begins(head, got);
   if (source->compression == FILE_GZIP && !magic)
     return err_set(err, ERR_DATA, "%s: is not gzip, and compression: gzip says it is", found->path);
   found->compressed = magic && source->compression != FILE_PLAIN;
-  found->identity = (struct file_identity){.head_bytes = (uint32_t)got,
-                                           .head_crc = crc32c(0, head, got),
-                                           .dev = found->stat.dev,
-                                           .ino = found->stat.ino,
-                                           .start_bytes = (uint32_t)start_bytes(got)};
-  memcpy(found->identity.start, head, found->identity.start_bytes);
+  file_identity_of(head, got, found->stat.dev, found->stat.ino, &found->identity);
   return 0;
 }
 
@@ -266,7 +235,7 @@ static int find_known(struct file_source *source, struct found_list *list, uint3
                       struct err *err) {
   const struct source_partition *known = source_partition_get(source->ctx, number);
   struct file_identity noted;
-  if (identity_get(known->identity, &noted, err) != 0) return -1;
+  if (file_identity_get(known->identity, &noted, err) != 0) return -1;
   char *name = mem_strndup(known->name.data, known->name.len);
   struct file_part *part = add_part(source, name);
   free(name);
@@ -335,7 +304,7 @@ void file_part_add(struct file_source *source, struct file_part *part) {
   if (part->added) return;
   struct buf identity;
   buf_init(&identity);
-  identity_put(&part->identity, &identity);
+  file_identity_put(&part->identity, &identity);
   part->partition = source_partition_add(source->ctx, slice_of(part->path), buf_slice(&identity));
   buf_fini(&identity);
   part->added = true;

@@ -149,18 +149,6 @@ static int read_long_line(struct file_source *source, struct file_reading *readi
   return result;
 }
 
-/* How many of the got bytes are whole lines that start before stop; 0: not even one. */
-static size_t whole_lines(const char *data, size_t got, size_t stop, bool ended) {
-  if (got == 0) return 0;
-  if (stop <= got) {
-    const char *newline = memchr(data + stop - 1, '\n', got - (stop - 1));
-    if (newline != NULL) return (size_t)(newline - data) + 1;
-  }
-  if (ended) return got;
-  const char *newline = memrchr(data, '\n', got);
-  return newline != NULL ? (size_t)(newline - data) + 1 : 0;
-}
-
 int file_read_lines(struct file_source *source, struct file_reading *reading, struct take *take,
                     bool *ended, struct err *err) {
   struct file_part *part = reading->part;
@@ -179,7 +167,7 @@ int file_read_lines(struct file_source *source, struct file_reading *reading, st
   bool file_ended;
   if (read_bytes(part, position, data, (size_t)want, &got, &file_ended, err) != 0) return -1;
   bool all = file_ended || position + got == reading->end_at;
-  size_t n = whole_lines(data, got, (size_t)stop, all);
+  size_t n = lines_whole(data, got, (size_t)stop, all);
   unread(part, data + n, got - n);
   if (n == 0 && !(all && got == 0)) return read_long_line(source, reading, take, ended, err);
   lines_commit(take, part->partition, position, data, n, source->ctx->common->line_max_bytes);

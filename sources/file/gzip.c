@@ -27,6 +27,10 @@ struct gzip {
   unsigned char in[64 * 1024];
 };
 
+bool gzip_begins(const char *head, size_t head_bytes) {
+  return head_bytes >= 2 && head[0] == 0x1f && (unsigned char)head[1] == 0x8b;
+}
+
 struct gzip *gzip_new(void) {
   struct gzip *gzip = mem_zalloc(sizeof *gzip);
   buf_init(&gzip->back);

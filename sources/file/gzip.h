@@ -11,6 +11,9 @@
 
 struct gzip;
 
+/* Whether a file's first bytes are those of gzip. */
+bool gzip_begins(const char *head, size_t head_bytes);
+
 struct gzip *gzip_new(void);
 void gzip_free(struct gzip *gzip); /* NULL is fine */
 

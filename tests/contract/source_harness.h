@@ -9,9 +9,10 @@
 #define TIDEMARK_TESTS_CONTRACT_SOURCE_HARNESS_H
 
 #include "daemon/base/buf.h"
+#include "daemon/io/io_sim.h"
 #include "tests/contract/component_harness.h"
 
-enum { HARNESS_PARTITIONS_MAX = 512 };
+enum { HARNESS_PARTITIONS_MAX = 4096 };
 
 struct given { /* one commit */
   uint32_t partition;
@@ -34,6 +35,8 @@ struct source_world {
   struct buf bytes;
   struct buf story; /* what came, in order: "name: line", "name: end", "end" */
   bool ended;
+  struct sim_watch_faults watch_faults; /* simulated: of the lives to come */
+  bool gaps;                            /* the source may leave positions out, and begin anywhere */
   /* the source that runs */
   const struct source_plugin *plugin;
   void *instance;

@@ -2,8 +2,9 @@
 SOURCE_HARNESS = $(COMPONENT_HARNESS) tests/contract/source_harness.c tests/contract/source_harness.h
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_source_file tests/unit/test_source_generate \
-	tests/unit/test_source_stdin
-TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/test_source_stdin
+	tests/unit/test_source_stdin tests/unit/test_source_tail
+TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/test_source_stdin \
+	tests/unit/test_source_tail
 endif
 tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
 tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -14,3 +15,6 @@ tests_unit_test_source_generate_LDADD = $(TEST_LIBS)
 tests_unit_test_source_stdin_SOURCES = tests/unit/test_source_stdin.c $(SOURCE_HARNESS)
 tests_unit_test_source_stdin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_stdin_LDADD = $(TEST_LIBS)
+tests_unit_test_source_tail_SOURCES = tests/unit/test_source_tail.c $(SOURCE_HARNESS)
+tests_unit_test_source_tail_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_tail_LDADD = $(TEST_LIBS)
