@@ -30,6 +30,7 @@ struct sim_disk {
   uint64_t fail_at; /* in terms of n_calls; 0: none */
   uint64_t boot;    /* number of crashes */
   size_t n_open;
+  bool reuse_inodes;
 };
 
 struct sim_file {
@@ -72,6 +73,14 @@ static int enter(struct disk_file *file, int flag, const char *what, struct err 
 
 static void stamp(struct sim_disk *sim, struct sim_node *node) {
   node->mtime_us = sim->clock != NULL ? clock_wall_us(sim->clock) : 0;
+}
+
+/* It has lost a name or an open file, maybe the last. */
+static void inode_released(struct sim_disk *sim, const struct sim_node *node) {
+  if (!sim->reuse_inodes || node->n_open > 0) return;
+  for (size_t i = 0; i < sim->tree.now.n; i++)
+    if (sim->tree.now.items[i].node == node) return;
+  sim->tree.next_ino = node->ino;
 }
 
 static void names_changed(struct sim_disk *sim, const char *clean) {
@@ -137,6 +146,7 @@ static int sim_open(struct disk *disk, const char *path, int flags, struct disk_
   file->boot = sim->boot;
   *out = &file->file;
   sim->n_open++;
+  node->n_open++;
   return 0;
 }
 
@@ -144,6 +154,8 @@ static void sim_close(struct disk_file *file) {
   struct sim_file *sim = (struct sim_file *)file;
   if (sim->node->locked_by == sim) sim->node->locked_by = NULL;
   sim_of(file->disk)->n_open--;
+  sim->node->n_open--;
+  inode_released(sim_of(file->disk), sim->node);
   sim_node_unref(sim->node);
   free(file->path);
   free(file);
@@ -300,10 +312,13 @@ static int sim_unlink(struct disk *disk, const char *path, struct err *err) {
   struct sim_disk *sim = sim_of(disk);
   if (strikes(sim)) return fail(err, EIO, "remove", path);
   char *clean = sim_path(path);
-  const struct sim_node *node = sim_tree_find(&sim->tree, clean);
+  struct sim_node *node = sim_tree_find(&sim->tree, clean);
   bool is_dir = node != NULL && node->is_dir;
   if (node != NULL && !is_dir) {
+    sim_node_ref(node);
     sim_tree_remove(&sim->tree, clean);
+    inode_released(sim, node);
+    sim_node_unref(node);
     names_changed(sim, clean);
   }
   free(clean);
@@ -447,8 +462,8 @@ void sim_disk_crash(struct disk *disk, enum sim_unsynced unsynced, struct random
   sim->boot++;
 }
 
-void sim_disk_next_inode(struct disk *disk, uint64_t ino) {
-  sim_of(disk)->tree.next_ino = ino;
+void sim_disk_reuse_inodes(struct disk *disk, bool reuse) {
+  sim_of(disk)->reuse_inodes = reuse;
 }
 
 size_t sim_disk_open_files(const struct disk *disk) {

@@ -28,8 +28,9 @@ struct disk *sim_disk_new(void); /* empty; disk_free() */
 void sim_disk_set_faults(struct disk *disk, struct sim_disk_faults faults);
 uint64_t sim_disk_calls(const struct disk *disk); /* that could have failed, so far */
 void sim_disk_crash(struct disk *disk, enum sim_unsynced unsynced, struct random *random);
-/* The file made next has this inode, as of one that was deleted before. */
-void sim_disk_next_inode(struct disk *disk, uint64_t ino);
+/* A file that is made has the inode of one that was deleted just before, if nobody has that open.
+ */
+void sim_disk_reuse_inodes(struct disk *disk, bool reuse);
 /* How many files are open. */
 size_t sim_disk_open_files(const struct disk *disk);
 /* Flips one bit of a file, for tests of bit rot. */

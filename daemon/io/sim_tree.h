@@ -24,6 +24,7 @@ struct sim_node {
   uint32_t refs; /* by maps, changes and open files */
   bool is_dir;
   uint64_t ino;
+  uint32_t n_open;
   int64_t mtime_us;
   struct buf data, synced;
   struct sim_range *dirty; /* what a sync has to carry from data to synced */

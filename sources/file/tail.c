@@ -24,6 +24,16 @@ struct tail_part *tail_part_new(const char *path, uint64_t dev, uint64_t ino) {
   return part;
 }
 
+struct tail_part *tail_part_young(const struct tail *tail, const char *path,
+                                  const struct disk_stat *stat) {
+  struct tail_part *part = tail_part_new(path, stat->dev, stat->ino);
+  part->seen = part->changed = true;
+  part->late = tail->any_known;
+  part->size_bytes = stat->size_bytes;
+  part->mtime_us = stat->mtime_us;
+  return part;
+}
+
 static void unqueue(struct tail *tail, struct tail_part *part) {
   if (!part->queued) return;
   struct tail_part **at = &tail->first, *before = NULL;

@@ -96,6 +96,9 @@ struct tail {
 
 /* tail.c */
 struct tail_part *tail_part_new(const char *path, uint64_t dev, uint64_t ino);
+/* One that is new to a look. */
+struct tail_part *tail_part_young(const struct tail *tail, const char *path,
+                                  const struct disk_stat *stat);
 void tail_part_free(struct tail *tail, struct tail_part *part);
 void tail_list_add(struct tail_list *list, struct tail_part *part);
 void tail_list_remove(struct tail_list *list, const struct tail_part *part);
@@ -131,6 +134,8 @@ void tail_meet(struct tail *tail);
 enum tail_result tail_read(struct tail *tail, struct tail_part *part, struct take *take);
 /* The line without an end that a file without a name leaves. */
 void tail_read_rest(struct tail *tail, struct tail_part *part, struct take *take);
+/* Whether its file is what it was, and has all of what was seen of it. */
+int tail_check(struct tail *tail, struct tail_part *part, bool *same, struct err *err);
 /* Opens it unless it is open, perhaps closing another. ERR_NOINPUT: it has another name now. */
 int tail_part_open(struct tail *tail, struct tail_part *part, struct err *err);
 void tail_part_close(struct tail *tail, struct tail_part *part);

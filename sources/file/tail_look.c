@@ -249,12 +249,7 @@ int tail_look(struct tail *tail, bool first, struct err *err) {
     if (part != NULL) saw(tail, part, found->path, &found->stat, false);
     if (part != NULL && !is_cut(tail, part, &found->stat)) continue;
     if (part != NULL) tail_part_cut(tail, part);
-    struct tail_part *new = tail_part_new(found->path, found->stat.dev, found->stat.ino);
-    new->seen = new->changed = true;
-    new->late = tail->any_known;
-    new->size_bytes = found->stat.size_bytes;
-    new->mtime_us = found->stat.mtime_us;
-    tail_list_add(&fresh, new);
+    tail_list_add(&fresh, tail_part_young(tail, found->path, &found->stat));
   }
   if (result == 0) {
     find_missing(tail);

@@ -319,7 +319,31 @@ static void find_copy(struct tail *tail, struct tail_part *original) {
   original->state = TAIL_ENDED;
 }
 
-void tail_meet(struct tail *tail) {
+/* A copy may have the inode of a file that was deleted, and pass for that one until it is read. */
+static void uncover_copies(struct tail *tail) {
+  struct tail_list reused = {0};
+  for (size_t i = 0; i < tail->parts.n; i++) {
+    struct tail_part *part = tail->parts.items[i];
+    struct err err;
+    bool same = true;
+    if (part->state != TAIL_READING || part->noted != NULL || part->gone_us != 0 || !part->queued)
+      continue;
+    if (tail_check(tail, part, &same, &err) == 0 && !same) tail_list_add(&reused, part);
+  }
+  for (size_t i = 0; i < reused.n; i++) {
+    struct tail_part *part = reused.items[i];
+    struct disk_stat stat = {.size_bytes = part->size_bytes,
+                             .dev = part->dev,
+                             .ino = part->ino,
+                             .mtime_us = part->mtime_us};
+    tail_part_cut(tail, part);
+    if (!part->outside) tail_list_add(&tail->parts, tail_part_young(tail, part->path, &stat));
+  }
+  free(reused.items);
+  tail_sort(tail);
+}
+
+static void peek_all(struct tail *tail) {
   for (size_t i = 0; i < tail->parts.n; i++) {
     struct tail_part *part = tail->parts.items[i];
     struct err err;
@@ -330,6 +354,17 @@ void tail_meet(struct tail *tail) {
     else if (err.code != ERR_NOINPUT)
       tail_trouble(tail, part, &err);
   }
+}
+
+static bool any_cut(const struct tail *tail) {
+  for (size_t i = 0; i < tail->over.n; i++)
+    if (tail->over.items[i]->state == TAIL_CUT) return true;
+  return false;
+}
+
+void tail_meet(struct tail *tail) {
+  if (any_cut(tail)) uncover_copies(tail);
+  peek_all(tail);
   for (size_t i = 0; i < tail->over.n; i++)
     if (tail->over.items[i]->state == TAIL_CUT) find_copy(tail, tail->over.items[i]);
   for (size_t i = 0; i < tail->parts.n; i++) {

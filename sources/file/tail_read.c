@@ -104,6 +104,12 @@ static int still_same(struct tail_part *part, uint64_t end, bool *same, struct e
   return 0;
 }
 
+int tail_check(struct tail *tail, struct tail_part *part, bool *same, struct err *err) {
+  uint64_t end = part->searched > part->position ? part->searched : part->position;
+  if (tail_part_open(tail, part, err) != 0) return -1;
+  return still_same(part, end, same, err);
+}
+
 struct block {
   char *data;
   size_t want, got;

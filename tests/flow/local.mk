@@ -45,6 +45,7 @@ TESTS += \
 	tests/flow/320-several-pipelines/test.py \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
+	tests/flow/420-tail/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \

@@ -541,7 +541,7 @@ static void reused_inode(void **state) {
     for (int restarts = 0; restarts < 2; restarts++) {
       for (int longer = 0; longer < 2; longer++) {
         struct source_world world;
-        uint64_t ino;
+        uint64_t ino, ino_now;
         source_world_open(&world, true);
         append(&world, "a", "first\n");
         start_by(&world, way, way == 2 ? ALL : ALL "max_open: 1\n");
@@ -550,9 +550,11 @@ static void reused_inode(void **state) {
         follow(&world, 2 * SECOND_US);
         size_of(&world, "a", &ino);
         if (restarts) source_stop(&world);
+        sim_disk_reuse_inodes(world.disk, true);
         drop(&world, "a");
-        sim_disk_next_inode(world.disk, ino);
         append(&world, longer ? "b" : "a", longer ? "other and longer\n" : "other\n");
+        size_of(&world, longer ? "b" : "a", &ino_now);
+        assert_true(ino_now == ino);
         if (restarts) start_by(&world, way, way == 2 ? ALL : ALL "max_open: 1\n");
         follow(&world, 3 * SECOND_US);
         came(&world, longer ? "a: first\nz: z\na: end\nb: other and longer\n"
@@ -593,7 +595,7 @@ static void thousands_of_files(void **state) {
         start(&world, options);
       else if (round == 1)
         restart(&world, options);
-      for (int i = 0; i < 1000 && world.n_given < (size_t)(round + 1) * FILES; i++)
+      for (int i = 0; i < 6000 && world.n_given < (size_t)(round + 1) * FILES; i++)
         follow(&world, 10000);
       assert_int_equal(world.n_given, (round + 1) * FILES);
       if (simulated)
@@ -851,6 +853,7 @@ static void storms(void **state) {
     struct storm storm = {.options = options[seed % 4], .narrow = seed % 2 == 1};
     random_seed(&storm.random, seed);
     source_world_open(&storm.world, true);
+    sim_disk_reuse_inodes(storm.world.disk, true);
     start(&storm.world, storm.options);
     for (int i = 0; i < 120; i++) storm_step(&storm);
     for (int i = 0; i < 3; i++) storm_end_line(&storm, i);
