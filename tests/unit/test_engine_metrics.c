@@ -139,10 +139,9 @@ static void what_is_counted_is_what_came_out(void **state) {
     expect(&scrapes, PORT("out", "main"), out);
     expect(&scrapes, OF("records_in_total", "late"), late);
     struct buf text;
-    buf_init(&text);
     world_get(world.disk, "/out/out.ndjson", &text);
     expect(&scrapes, OF("written_bytes_total", "out"), (double)text.len);
-    buf_clear(&text);
+    buf_fini(&text);
     world_get(world.disk, "/in/a.ndjson", &text);
     expect(&scrapes, OF("read_bytes_total", "in"), (double)text.len);
     buf_fini(&text);

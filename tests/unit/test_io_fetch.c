@@ -342,6 +342,7 @@ static void the_simulated_server_does_as_it_is_told(void **state) {
   assert_string_equal(got[3].err.text, "host:80 has not answered within 5.0 s");
   assert_string_equal(got[4].err.text, "host:80 has not answered within 5.0 s");
   assert_true(clock_mono_us(world->io.clock) - begin_us >= 13000000);
+  answered_fini(&got[0]);
   start(client, "http://host/", 5000000, &got[0]);
   fetch_cancel(got[0].call);
   start(client, "http://host/", 5000000, &got[0]);
