@@ -6,6 +6,7 @@
 #include "daemon/base/diag.h"
 #include "daemon/flow/graph.h"
 #include "daemon/io/io.h"
+#include "daemon/supervisor/configuration.h"
 
 #include <stdio.h>
 
@@ -32,16 +33,9 @@ int cli_pipeline_error(struct cli *cli, const char *pipeline, const struct err *
 /* A wrong command line: says what, shows the usage, 64. */
 int cli_usage(struct cli *cli, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* The configuration at path, compiled. Errors and warnings are printed to stderr: each with its
- * line and a caret, or as a message of its own when messages are objects or go to the journal.
- * NULL: *status. */
-struct cli_config {
-  struct config *config;
-  struct graph **graphs; /* one per pipeline */
-  size_t n_graphs;
-};
-struct cli_config *cli_config_load(struct cli *cli, const char *path, int *status);
-void cli_config_free(struct cli_config *config);
+/* The configuration at path, compiled; errors and warnings are said. NULL: *status. */
+struct configuration *cli_configuration(struct cli *cli, const char *path, int *status);
+const char *cli_env(void *arg, const char *name);
 
 /* The documentation of `tidemark list --reference`, --man5 and --man1. */
 void cli_reference_put(struct buf *out, bool man);
@@ -49,6 +43,6 @@ void cli_man_put(struct buf *out);
 
 extern const struct cli_command *const cli_commands[]; /* all, NULL-ended */
 extern const struct cli_command cli_run, cli_validate, cli_list, cli_explain, cli_generate, cli_wal,
-    cli_version;
+    cli_plan, cli_reload, cli_version;
 
 #endif

@@ -3,9 +3,9 @@
 #include "daemon/cli.h"
 
 #include "daemon/base/mem.h"
-#include "daemon/flow/engine.h"
 #include "daemon/progress.h"
 #include "daemon/service_notify.h"
+#include "daemon/supervisor/supervisor.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -14,11 +14,10 @@
 
 struct run {
   struct cli *cli;
-  struct cli_config *config;
-  struct engine **engines; /* [graphs]; NULL once closed */
-  size_t n_open;
+  struct supervisor *supervisor;
   int signals; /* SIGTERM and SIGINT so far */
-  bool draining;
+  bool hangup; /* SIGHUP */
+  bool draining, reloading;
   int64_t drain_until_us; /* monotonic */
   int status;
   struct progress *progress;
@@ -30,83 +29,84 @@ static void signalled(void *arg) {
   run->signals++;
 }
 
-static void run_totals(void *arg, struct totals *totals) {
+static void hung_up(void *arg) {
   struct run *run = arg;
-  totals_of(run->engines, run->config->n_graphs, totals);
+  run->hangup = true;
 }
 
-/* A pipeline that cannot be opened is no harm to the others; its status is that of the end. */
-static void engines_open(struct run *run) {
-  struct cli_config *config = run->config;
-  run->engines = mem_zalloc(config->n_graphs * sizeof(struct engine *));
-  for (size_t i = 0; i < config->n_graphs; i++) {
-    struct err err;
-    service_opening(run->service, config->graphs[i]->pipeline->settings.name);
-    if (engine_open(&run->engines[i], config->graphs[i], &run->cli->io, &run->cli->diag, &err) !=
-        0) {
-      run->engines[i] = NULL;
-      const char *name = config->graphs[i]->pipeline->settings.name;
-      int status = cli_pipeline_error(run->cli, name, &err);
-      if (run->status == 0) run->status = status;
-      continue;
-    }
-    run->n_open++;
+static void run_totals(void *arg, struct totals *totals) {
+  struct run *run = arg;
+  totals_of(run->supervisor, totals);
+}
+
+static void pipeline_opening(void *arg, const char *pipeline) {
+  struct run *run = arg;
+  service_opening(run->service, pipeline);
+}
+
+/* That is no harm to the others; the status is that of the end. */
+static void pipeline_unopened(void *arg, const char *pipeline, const struct err *err) {
+  struct run *run = arg;
+  int status = cli_pipeline_error(run->cli, pipeline, err);
+  if (run->status == 0) run->status = status;
+}
+
+static void pipeline_ended(void *arg, const struct running *running, const struct err *err) {
+  struct run *run = arg;
+  progress_clear(run->progress);
+  if (err != NULL) {
+    int status = cli_pipeline_error(run->cli, running->name, err);
+    if (run->status == 0) run->status = status;
+  } else {
+    progress_summary(running->graph, running->engine, &run->cli->diag);
   }
 }
 
 static void drain_begin(struct run *run) {
   int64_t timeout_us = 0;
   run->draining = true;
-  for (size_t i = 0; i < run->config->n_graphs; i++) {
-    int64_t own_us = run->config->graphs[i]->pipeline->settings.drain_timeout_us;
+  for (size_t i = 0; i < supervisor_pipelines(run->supervisor); i++) {
+    const struct running *running = supervisor_pipeline(run->supervisor, i);
+    int64_t own_us = running->graph->pipeline->settings.drain_timeout_us;
     if (own_us > timeout_us) timeout_us = own_us;
-    if (run->engines[i] != NULL) engine_drain(run->engines[i]);
   }
+  supervisor_drain(run->supervisor);
   run->drain_until_us = clock_mono_us(run->cli->io.clock) + timeout_us;
   service_stopping(run->service, timeout_us);
   diag_say(&run->cli->diag, MESSAGE_DRAIN_STARTED, NULL,
            "stopping: what was taken is delivered first; a second signal stops at once");
 }
 
-static void engine_end(struct run *run, size_t i) {
-  struct engine *engine = run->engines[i];
-  if (engine_state(engine) == ENGINE_FAILED) {
-    progress_clear(run->progress);
-    const char *name = run->config->graphs[i]->pipeline->settings.name;
-    int status = cli_pipeline_error(run->cli, name, engine_error(engine));
-    if (run->status == 0) run->status = status;
-  } else {
-    progress_clear(run->progress);
-    progress_summary(run->config->graphs[i], engine, &run->cli->diag);
-  }
-  engine_close(engine);
-  run->engines[i] = NULL;
-  run->n_open--;
+/* SIGHUP asks for a reload; the service manager hears of its beginning and end. */
+static void reload_turn(struct run *run) {
+  if (run->hangup && !run->draining) supervisor_reload(run->supervisor);
+  run->hangup = false;
+  bool reloading = supervisor_reloading(run->supervisor);
+  if (reloading && !run->reloading) service_reloading(run->service);
+  if (!reloading && run->reloading) service_reloaded(run->service);
+  run->reloading = reloading;
 }
 
-/* A turn of the loop: signals first, then each pipeline's turn, then waiting for the next fact. */
+/* A turn of the loop: signals first, then the pipelines' turns, then waiting for the next fact. */
 static int turns(struct run *run) {
   struct io *io = &run->cli->io;
-  while (run->n_open > 0) {
+  while (supervisor_pipelines(run->supervisor) > 0) {
     if (run->signals > 0 && !run->draining) drain_begin(run);
     if (run->signals > 1) {
       diag_say(&run->cli->diag, MESSAGE_STOPPED_AT_ONCE, NULL,
                "stopped at once; what was not delivered is delivered after the next start");
       return err_exit_status(ERR_RETRY);
     }
-    int64_t now_us = clock_wall_us(io->clock), next_us = TIME_MAX_US;
-    for (size_t i = 0; i < run->config->n_graphs; i++) {
-      if (run->engines[i] == NULL) continue;
-      engine_turn(run->engines[i]);
-      enum engine_state state = engine_state(run->engines[i]);
-      int64_t engine_next_us = engine_next_turn_us(run->engines[i]);
-      if (engine_next_us < next_us) next_us = engine_next_us;
-      if (state == ENGINE_DONE || state == ENGINE_FAILED) engine_end(run, i);
-    }
-    if (run->n_open == 0 && run->status != 0) break; /* never say of that that it is ready */
+    int64_t now_us = clock_wall_us(io->clock);
+    reload_turn(run);
+    supervisor_turn(run->supervisor);
+    reload_turn(run);
+    int64_t next_us = supervisor_next_turn_us(run->supervisor);
+    bool over = supervisor_pipelines(run->supervisor) == 0;
+    if (over && run->status != 0) break; /* never say of that that it is ready */
     int64_t wait_us = next_us == TIME_MAX_US ? -1 : next_us > now_us ? next_us - now_us : 0;
     wait_us = service_turn(run->service, wait_us);
-    if (run->n_open == 0) break;
+    if (over) break;
     if (run->draining) {
       int64_t left_us = run->drain_until_us - clock_mono_us(io->clock);
       if (left_us <= 0) {
@@ -117,13 +117,36 @@ static int turns(struct run *run) {
       }
       if (wait_us < 0 || wait_us > left_us) wait_us = left_us;
     }
-    wait_us = progress_turn(run->progress, run->engines, run->config->n_graphs, wait_us);
+    wait_us = progress_turn(run->progress, run->supervisor, wait_us);
     int64_t tick_us = diag_tick(&run->cli->diag);
     if (tick_us >= 0 && (wait_us < 0 || tick_us < wait_us)) wait_us = tick_us;
     struct err err;
     if (loop_wait(io->loop, wait_us, &err) != 0) return cli_error(run->cli, &err);
   }
   return run->status;
+}
+
+static int signals_take(struct run *run, struct err *err) {
+  struct loop *loop = run->cli->io.loop;
+  return loop_on_signal(loop, SIGTERM, signalled, run, err) != 0 ||
+                 loop_on_signal(loop, SIGINT, signalled, run, err) != 0 ||
+                 loop_on_signal(loop, SIGHUP, hung_up, run, err) != 0
+             ? -1
+             : 0;
+}
+
+static int run_all(struct run *run, const char *path, struct configuration *configuration) {
+  struct cli *cli = run->cli;
+  struct supervisor_options options = {.io = &cli->io,
+                                       .diag = &cli->diag,
+                                       .path = path,
+                                       .env = cli_env,
+                                       .opening = pipeline_opening,
+                                       .unopened = pipeline_unopened,
+                                       .ended = pipeline_ended,
+                                       .arg = run};
+  run->supervisor = supervisor_open(&options, configuration);
+  return turns(run);
 }
 
 static int run_main(struct cli *cli) {
@@ -150,25 +173,20 @@ static int run_main(struct cli *cli) {
   if (quiet) cli->diag.level = DIAG_WARNING;
   struct run run = {.cli = cli};
   int status = 0;
-  run.config = cli_config_load(cli, path, &status);
-  if (run.config == NULL) return status;
+  struct configuration *configuration = cli_configuration(cli, path, &status);
+  if (configuration == NULL) return status;
   struct err err;
-  if (loop_on_signal(cli->io.loop, SIGTERM, signalled, &run, &err) != 0 ||
-      loop_on_signal(cli->io.loop, SIGINT, signalled, &run, &err) != 0) {
-    status = cli_error(cli, &err);
-  } else {
-    run.progress =
-        progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
-    run.service = service_new(&cli->io, run_totals, &run);
-    engines_open(&run);
-    status = turns(&run);
-    progress_free(run.progress);
-    service_free(run.service);
+  if (signals_take(&run, &err) != 0) {
+    configuration_release(configuration);
+    return cli_error(cli, &err);
   }
-  for (size_t i = 0; run.engines != NULL && i < run.config->n_graphs; i++)
-    engine_close(run.engines[i]);
-  free(run.engines);
-  cli_config_free(run.config);
+  run.progress =
+      progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
+  run.service = service_new(&cli->io, run_totals, &run);
+  status = run_all(&run, path, configuration);
+  progress_free(run.progress);
+  service_free(run.service);
+  supervisor_close(run.supervisor);
   return status;
 }
 
@@ -183,7 +201,11 @@ const struct cli_command cli_run = {
         "delivers what was\n"
         "taken (within drain_timeout) and ends with 0 only if nothing was left behind. A second "
         "signal stops\n"
-        "at once. Either way, and after a crash, the next start goes on where this one ended.\n\n"
+        "at once. Either way, and after a crash, the next start goes on where this one ended. "
+        "SIGHUP reads\n"
+        "CONFIG again and changes to it between two epochs, or says why not and goes on "
+        "(`tidemark plan`,\n"
+        "`tidemark reload`).\n\n"
         "  --quiet            only warnings and errors, no progress\n"
         "  --verbose          more diagnostics\n"
         "  --log-format json  each message as one JSON object; `tidemark list messages` shows "

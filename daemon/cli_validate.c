@@ -30,10 +30,10 @@ static void promises_print(const struct graph *graph) {
 static int validate_main(struct cli *cli) {
   if (cli->argc != 2) return cli_usage(cli, "one configuration is wanted");
   int status = 0;
-  struct cli_config *config = cli_config_load(cli, cli->argv[1], &status);
+  struct configuration *config = cli_configuration(cli, cli->argv[1], &status);
   if (config == NULL) return status;
   for (size_t i = 0; i < config->n_graphs; i++) promises_print(config->graphs[i]);
-  cli_config_free(config);
+  configuration_release(config);
   return 0;
 }
 
@@ -50,14 +50,14 @@ const struct cli_command cli_validate = {
 static int explain_main(struct cli *cli) {
   if (cli->argc != 2) return cli_usage(cli, "one configuration is wanted");
   int status = 0;
-  struct cli_config *config = cli_config_load(cli, cli->argv[1], &status);
+  struct configuration *config = cli_configuration(cli, cli->argv[1], &status);
   if (config == NULL) return status;
   struct buf text;
   buf_init(&text);
   for (size_t i = 0; i < config->n_graphs; i++) graph_explain(config->graphs[i], &text);
   fwrite(text.data, 1, text.len, stdout);
   buf_fini(&text);
-  cli_config_free(config);
+  configuration_release(config);
   return 0;
 }
 

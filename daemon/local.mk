@@ -4,7 +4,9 @@ tidemark_SOURCES += \
 	daemon/cli_generate.c \
 	daemon/cli_list.c \
 	daemon/cli_man.c \
+	daemon/cli_plan.c \
 	daemon/cli_reference.c \
+	daemon/cli_reload.c \
 	daemon/cli_run.c \
 	daemon/cli_validate.c \
 	daemon/cli_wal.c \

@@ -38,10 +38,9 @@ void progress_clear(struct progress *progress) {
   progress->drawn = false;
 }
 
-static void draw(struct progress *progress, struct engine *const *engines, size_t n,
-                 int64_t now_us) {
+static void draw(struct progress *progress, const struct supervisor *supervisor, int64_t now_us) {
   struct totals totals;
-  totals_of(engines, n, &totals);
+  totals_of(supervisor, &totals);
   if (totals.open == 0) return;
   double rate = (double)(totals.records - progress->last_records) * 1e6 /
                 (double)(now_us - progress->last_us);
@@ -62,12 +61,12 @@ static void draw(struct progress *progress, struct engine *const *engines, size_
   progress->last_us = now_us;
 }
 
-int64_t progress_turn(struct progress *progress, struct engine *const *engines, size_t n,
+int64_t progress_turn(struct progress *progress, const struct supervisor *supervisor,
                       int64_t wait_us) {
   if (progress == NULL || !progress->shown) return wait_us;
   int64_t now_us = clock_mono_us(progress->clock);
   if (now_us >= progress->next_us) {
-    draw(progress, engines, n, now_us);
+    draw(progress, supervisor, now_us);
     progress->next_us = now_us + EVERY_US;
   }
   int64_t left_us = progress->next_us - now_us;

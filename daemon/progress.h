@@ -4,8 +4,8 @@
 #define TIDEMARK_PROGRESS_H
 
 #include "daemon/base/diag.h"
-#include "daemon/flow/engine.h"
 #include "daemon/io/clock.h"
+#include "daemon/supervisor/supervisor.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@ struct progress;
 struct progress *progress_new(struct clock *clock, FILE *to, bool shown);
 void progress_free(struct progress *progress); /* NULL is fine */
 /* Draws the line when it is time; returns the wait, shortened to the next time. NULL is fine. */
-int64_t progress_turn(struct progress *progress, struct engine *const *engines, size_t n,
+int64_t progress_turn(struct progress *progress, const struct supervisor *supervisor,
                       int64_t wait_us);
 /* Removes the line, so that a message can be printed. NULL is fine. */
 void progress_clear(struct progress *progress);

@@ -1,12 +1,12 @@
 /* totals: see totals.h. */
 #include "daemon/totals.h"
 
-void totals_of(struct engine *const *engines, size_t n, struct totals *totals) {
+void totals_of(const struct supervisor *supervisor, struct totals *totals) {
   *totals = (struct totals){.watermark_us = TIME_MAX_US};
-  for (size_t i = 0; i < n; i++) {
-    if (engines[i] == NULL) continue;
+  if (supervisor == NULL) return; /* its pipelines are being opened */
+  for (size_t i = 0; i < supervisor_pipelines(supervisor); i++) {
     struct engine_figures figures;
-    engine_figures(engines[i], &figures);
+    engine_figures(supervisor_pipeline(supervisor, i)->engine, &figures);
     totals->open++;
     totals->recovering += figures.state == ENGINE_RECOVERING;
     totals->records += figures.records;

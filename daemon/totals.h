@@ -2,7 +2,7 @@
 #ifndef TIDEMARK_TOTALS_H
 #define TIDEMARK_TOTALS_H
 
-#include "daemon/flow/engine.h"
+#include "daemon/supervisor/supervisor.h"
 
 struct totals {
   size_t open, recovering; /* pipelines */
@@ -12,7 +12,6 @@ struct totals {
   double share;         /* done, of bounded inputs; negative: not known */
 };
 
-/* NULL engines have ended and do not count. */
-void totals_of(struct engine *const *engines, size_t n, struct totals *totals);
+void totals_of(const struct supervisor *supervisor, struct totals *totals);
 
 #endif

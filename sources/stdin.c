@@ -8,16 +8,27 @@
  * Back-pressure: the loop watches the input only from when a take() found nothing more to read
  * until there is something; between that and the engine's next take() nothing is read, and the pipe
  * fills up. Half a line is carried over to the next take. */
+#include "daemon/base/mem.h"
 #include "sources/line_input.h"
 #include "sources/lines.h"
 #include "sources/sources.h"
 
+#include <stdlib.h>
+
+struct stdin_source;
+
+/* What a reload hands over: the stream, and what has been read of the line that has not ended. */
+struct stdin_input {
+  struct stdin_source *source; /* that reads it now */
+  struct loop_stream *stream;
+  struct line_half half;
+};
+
 struct stdin_source {
   struct source_ctx *ctx;
-  struct loop_stream *stream;
+  struct stdin_input *input;
   uint32_t partition;
   uint64_t position; /* behind the last line taken */
-  struct line_half half;
   bool open, ended, source_ended;
 };
 
@@ -34,9 +45,9 @@ static bool stdin_bounded(const void *instance) {
 }
 
 static void readable(void *arg) {
-  struct stdin_source *source = arg;
-  loop_stream_want(source->stream, false);
-  source_ready(source->ctx);
+  struct stdin_input *input = arg;
+  loop_stream_want(input->stream, false);
+  source_ready(input->source->ctx);
 }
 
 static int stdin_open(void *instance, struct source_ctx *ctx, struct err *err) {
@@ -60,8 +71,15 @@ static int stdin_open(void *instance, struct source_ctx *ctx, struct err *err) {
   }
   diag_say(ctx->diag, MESSAGE_STDIN_OPENED, ctx->where,
            "reading the standard input from byte %llu on", (unsigned long long)source->position);
-  if (loop_stream_open_stdin(ctx->io->loop, readable, source, &source->stream, err) != 0) return -1;
-  loop_stream_want(source->stream, true);
+  if (source->input == NULL) {
+    source->input = mem_zalloc(sizeof *source->input);
+    if (loop_stream_open_stdin(ctx->io->loop, readable, source->input, &source->input->stream,
+                               err) != 0) {
+      return -1;
+    }
+  }
+  source->input->source = source;
+  loop_stream_want(source->input->stream, true);
   return 0;
 }
 
@@ -78,11 +96,11 @@ static int read_all(struct stdin_source *source, struct take *take, bool *nothin
   int result = 0;
   while (result == 0 && !source->ended && !*nothing && line_input_left(&input) > 0) {
     size_t got = 0;
-    result = line_input_read(&input, &source->half, read_some, source->stream, &got, &source->ended,
-                             err);
+    result = line_input_read(&input, &source->input->half, read_some, source->input->stream, &got,
+                             &source->ended, err);
     *nothing = got == 0 && !source->ended;
   }
-  if (source->ended) line_input_take_half(&input, &source->half, false);
+  if (source->ended) line_input_take_half(&input, &source->input->half, false);
   line_input_end(&input);
   return result;
 }
@@ -90,17 +108,17 @@ static int read_all(struct stdin_source *source, struct take *take, bool *nothin
 static int stdin_take(void *instance, struct take *take, struct err *err) {
   struct stdin_source *source = instance;
   bool nothing = false;
-  if (read_all(source, take, &nothing, err) != 0) return -1;
+  if (source->input != NULL && read_all(source, take, &nothing, err) != 0) return -1;
   if (!source->ended) {
     if (nothing)
-      loop_stream_want(source->stream, true);
+      loop_stream_want(source->input->stream, true);
     else
       source_ready(source->ctx);
     return 0;
   }
   if (source->source_ended) return 0;
   source->source_ended = true;
-  if (source->stream != NULL) {
+  if (source->input != NULL) {
     diag_say(source->ctx->diag, MESSAGE_STDIN_ENDED, source->ctx->where,
              "the standard input has ended after %llu bytes", (unsigned long long)source->position);
     take_partition_end(take, source->partition);
@@ -109,16 +127,27 @@ static int stdin_take(void *instance, struct take *take, struct err *err) {
   return 0;
 }
 
+/* The stream goes on with the same line; nobody watches it until open(). */
+static void stdin_adopt(void *instance, void *old_instance) {
+  struct stdin_source *source = instance, *old = old_instance;
+  if (old->input == NULL) return;
+  loop_stream_want(old->input->stream, false);
+  source->input = old->input;
+  old->input = NULL;
+}
+
 static void stdin_close(void *instance) {
   struct stdin_source *source = instance;
-  if (source->open && !source->ended)
+  if (source->open && !source->ended && source->input != NULL)
     diag_say(source->ctx->diag, MESSAGE_STDIN_LEFT, source->ctx->where,
              "stopped reading the standard input; the next run goes on at byte %llu",
              (unsigned long long)source->position);
   source->open = false;
-  loop_stream_close(source->stream);
-  source->stream = NULL;
-  line_half_fini(&source->half);
+  if (source->input == NULL) return;
+  loop_stream_close(source->input->stream);
+  line_half_fini(&source->input->half);
+  free(source->input);
+  source->input = NULL;
 }
 
 const struct source_plugin source_stdin = {
@@ -130,5 +159,6 @@ const struct source_plugin source_stdin = {
     .bounded = stdin_bounded,
     .open = stdin_open,
     .take = stdin_take,
+    .handover = {.adopt = stdin_adopt},
     .close = stdin_close,
 };

@@ -7,6 +7,8 @@ static const char *const unit_names[] = {"s", "ms", "us", "ns", NULL}; /* enum t
 static const char *const when_idle_names[] = {"advance", "hold", NULL};
 static const char *const on_error_names[] = {"dead_letter", "drop", "stop", NULL};
 
+static const char *const on_incompatible_names[] = {"refuse", "reset", NULL};
+
 static const struct option json_options[] = {
     {.name = "strict",
      .type = OPTION_BOOL,
@@ -105,6 +107,14 @@ const struct option transform_common_options[] = {
      .names = on_error_names,
      .text = "a record that fails goes to .errors (if somebody reads it), is dropped, or stops the "
              "pipeline in front of it"},
+    {.name = "on_incompatible",
+     .type = OPTION_ENUM,
+     .offset = offsetof(struct transform_common, on_incompatible),
+     .fallback = "refuse",
+     .names = on_incompatible_names,
+     .text =
+         "the definition was changed so that the state held cannot go on: refuse the change, or "
+         "begin with empty state"},
     {0}};
 
 const struct option sink_common_options[] = {

@@ -6,6 +6,8 @@
  */
 #include "daemon/flow/graph.h"
 
+#include "config/dump.h"
+#include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
 
 #include <stdio.h>
@@ -299,6 +301,11 @@ static void compile_component(struct compile *compile, uint32_t index) {
                              : STAGE_STATELESS;
   struct stage *stage = stage_add(compile, kind, component->name, component);
   compile->stage = stage;
+  struct buf text;
+  buf_init(&text);
+  config_dump_component(component, &text);
+  stage->definition = hash_bytes(text.data, text.len);
+  buf_fini(&text);
   int result;
   if (component->kind == COMPONENT_SOURCE) {
     result = compile_source(compile, stage);

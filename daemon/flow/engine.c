@@ -138,16 +138,15 @@ static void number_append(struct engine *engine, uint16_t kind, uint64_t number)
 }
 
 /* All that was taken from this epoch on can be taken again: then the log says that it was taken
- * back, and the positions are where they were. Payload can't: it stays, and the next start, with a
- * changed configuration, runs it again. So does what a sink got before the configuration said stop.
- */
+ * back, and the positions are where they were. Payload can't: it stays, and the next start runs it
+ * again, with a changed configuration too, for it had no effect. Neither holds for what a sink got
+ * before the configuration said stop. */
 static void epochs_abandon(struct engine *engine, uint64_t from) {
-  if (engine->payload_epoch >= from) return;
   for (size_t i = 0; i < engine->n_sinks; i++) {
     const struct engine_sink *sink = &engine->sinks[i];
     if (sink->held_epoch >= from || sink->committed_epoch >= from) return;
   }
-  number_append(engine, LOG_ABANDON, from);
+  number_append(engine, engine->payload_epoch >= from ? LOG_UNRUN : LOG_ABANDON, from);
 }
 
 static void stop_begin(struct engine *engine, struct epoch *epoch) {
@@ -244,7 +243,8 @@ static enum held take_held(struct engine *engine) {
 }
 
 static void take(struct engine *engine) {
-  bool rest = engine->state == ENGINE_DRAINING && engine->recovery == NULL && !engine->stopping;
+  bool draining = engine->state == ENGINE_DRAINING || engine->state == ENGINE_PAUSING;
+  bool rest = draining && engine->recovery == NULL && !engine->stopping;
   while (rest || engine->state == ENGINE_RUNNING) {
     enum held held = take_held(engine);
     engine_meters_held(engine, held);
@@ -280,12 +280,12 @@ static bool sinks_idle(const struct engine *engine) {
   return true;
 }
 
-/* Drained: delivered, committed, a last snapshot, and the log says so. */
+/* Drained or paused: delivered, committed, a last snapshot, and the log says so. */
 static void finish(struct engine *engine) {
   if (engine->recovery != NULL || engine->state == ENGINE_FAILED) return;
   if (engine->open_epoch != NULL && !engine->stopping) return;
   if (engine->state == ENGINE_RUNNING && all_sources_ended(engine)) engine->state = ENGINE_DRAINING;
-  if (engine->state != ENGINE_DRAINING) return;
+  if (engine->state != ENGINE_DRAINING && engine->state != ENGINE_PAUSING) return;
   /* When stopping, what was taken behind the record still runs to its end, for nothing. */
   size_t left = engine->stopping ? engine->n_epochs - engine->n_run : engine->n_epochs;
   if (left > 0 || !sinks_idle(engine)) return;
@@ -314,12 +314,17 @@ static void finish(struct engine *engine) {
     struct err stop = engine->error;
     engine_fail(engine, &stop);
   } else {
-    engine->state = ENGINE_DONE;
+    engine->state = engine->state == ENGINE_PAUSING ? ENGINE_PAUSED : ENGINE_DONE;
   }
 }
 
+static bool at_rest(const struct engine *engine) {
+  return engine->state == ENGINE_DONE || engine->state == ENGINE_FAILED ||
+         engine->state == ENGINE_PAUSED || engine->state == ENGINE_FOREIGN;
+}
+
 void engine_turn(struct engine *engine) {
-  if (engine->state == ENGINE_DONE || engine->state == ENGINE_FAILED) return;
+  if (at_rest(engine)) return;
   log_watch(engine);
   engine_acks_turn(engine);
   release(engine);
@@ -331,7 +336,7 @@ void engine_turn(struct engine *engine) {
 }
 
 int64_t engine_next_turn_us(const struct engine *engine) {
-  if (engine->state == ENGINE_DONE || engine->state == ENGINE_FAILED) return TIME_MAX_US;
+  if (at_rest(engine)) return TIME_MAX_US;
   int64_t now_us = clock_wall_us(engine->io->clock), mono_us = clock_mono_us(engine->io->clock);
   int64_t next = engine_sinks_next_us(engine);
   int64_t checkpoint_us =
@@ -404,13 +409,16 @@ static int open_all(struct engine *engine, struct err *err) {
   engine->snapshot_exec = exec_new(engine->io->threads, engine->io->loop, "snapshot");
   engine->next_checkpoint_us = clock_mono_us(engine->io->clock) + settings->checkpoint_interval_us;
   if (engine_recover_begin(engine, err) != 0) return -1;
+  if (engine->state == ENGINE_FOREIGN) return 0;
+  if (state_dir_keep_config(engine, err) != 0) return -1;
   number_append(engine, LOG_CONFIG, engine->graph->pipeline->id);
   return 0;
 }
 
-int engine_open(struct engine **made, const struct graph *graph, struct io *io,
-                const struct diag *diag, struct err *err) {
+static int open_new(struct engine **made, const struct graph *graph, struct io *io,
+                    const struct diag *diag, bool catching_up, struct err *err) {
   struct engine *engine = mem_zalloc(sizeof *engine);
+  engine->catching_up = catching_up;
   engine->graph = graph;
   engine->settings = &graph->pipeline->settings;
   engine->io = io;
@@ -425,17 +433,49 @@ int engine_open(struct engine **made, const struct graph *graph, struct io *io,
     engine_close(engine);
     return -1;
   }
+  if (catching_up) engine_pause(engine);
   *made = engine;
   return 0;
 }
 
+int engine_open(struct engine **engine, const struct graph *graph, struct io *io,
+                const struct diag *diag, struct err *err) {
+  return open_new(engine, graph, io, diag, false, err);
+}
+
+int engine_open_to_finish(struct engine **engine, const struct graph *graph, struct io *io,
+                          const struct diag *diag, struct err *err) {
+  return open_new(engine, graph, io, diag, true, err);
+}
+
 void engine_drain(struct engine *engine) {
-  if (engine->state != ENGINE_RUNNING && engine->state != ENGINE_RECOVERING) return;
+  bool pausing = engine->state == ENGINE_PAUSING || engine->state == ENGINE_PAUSED;
+  if (engine->state != ENGINE_RUNNING && engine->state != ENGINE_RECOVERING && !pausing) return;
   engine->state = ENGINE_DRAINING;
   for (size_t i = 0; i < engine->n_sources; i++) {
     const struct engine_source *source = &engine->sources[i];
     if (source->stage->source->stop != NULL) source->stage->source->stop(source->instance);
   }
+}
+
+void engine_pause(struct engine *engine) {
+  if (engine->state == ENGINE_RUNNING || engine->state == ENGINE_RECOVERING)
+    engine->state = ENGINE_PAUSING;
+}
+
+void engine_resume(struct engine *engine) {
+  if (engine->state != ENGINE_PAUSING && engine->state != ENGINE_PAUSED) return;
+  engine->state = engine->recovery != NULL ? ENGINE_RECOVERING : ENGINE_RUNNING;
+  engine->drained_logged = false;
+}
+
+void engine_detach(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sources; i++) engine->sources[i].open = false;
+  for (size_t i = 0; i < engine->n_sinks; i++) engine->sinks[i].open = false;
+}
+
+uint64_t engine_foreign(const struct engine *engine) {
+  return engine->foreign_config;
 }
 
 enum engine_state engine_state(const struct engine *engine) {
@@ -505,6 +545,7 @@ void engine_close(struct engine *engine) {
   epoch_free(engine->open_epoch);
   free(engine->epochs);
   free(engine->acks);
+  free(engine->configs);
   free(engine->damaged);
   engine_meters_fini(engine);
   engine_snapshot_drop(engine);

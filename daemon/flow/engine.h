@@ -19,8 +19,12 @@ enum engine_state {
   ENGINE_RECOVERING, /* replaying the log */
   ENGINE_RUNNING,
   ENGINE_DRAINING, /* taking nothing more; finishing what is there */
-  ENGINE_DONE,     /* all delivered and committed, nothing left behind */
-  ENGINE_FAILED,   /* engine_error() says why; the state folder is good for another start */
+  ENGINE_PAUSING,  /* the same, to be changed or to go on */
+  ENGINE_PAUSED,   /* all delivered and committed, in a snapshot; sources and sinks are open */
+  ENGINE_FOREIGN, /* the log holds epochs that another configuration has to run: engine_foreign() */
+  ENGINE_DONE,    /* all delivered and committed, nothing left behind */
+  ENGINE_FAILED,  /* engine_error() says why; the state folder is good for another start */
+  ENGINE_STATES
 };
 
 struct engine;
@@ -42,11 +46,29 @@ struct engine_figures {
  * who reports them does. */
 int engine_open(struct engine **engine, const struct graph *graph, struct io *io,
                 const struct diag *diag, struct err *err);
+/* The same for a configuration of which the log holds epochs that are not finished, while another
+ * one is to come after it: takes nothing, and comes to ENGINE_PAUSED. */
+int engine_open_to_finish(struct engine **engine, const struct graph *graph, struct io *io,
+                          const struct diag *diag, struct err *err);
+/* Where a state folder keeps the configuration of that id; free(). */
+char *state_dir_config_path(const char *state_dir, uint64_t id);
+/* The one that ran last or runs; *found = false: none ever did. */
+int state_dir_in_force(struct disk *disk, const char *state_dir, bool *found, uint64_t *id,
+                       struct err *err);
 void engine_turn(struct engine *engine);
 /* Wall µs at which a turn is needed even if nothing happens; TIME_MAX_US for never. */
 int64_t engine_next_turn_us(const struct engine *engine);
 /* Takes nothing more, delivers and commits what there is, makes a last snapshot. */
 void engine_drain(struct engine *engine);
+/* For a reload: comes to ENGINE_PAUSED, from where engine_resume() goes on as if nothing had been.
+ * Also while it is on the way there. */
+void engine_pause(struct engine *engine);
+void engine_resume(struct engine *engine);
+/* Of a paused engine: engine_close() will leave its sources and sinks open, for who takes over. */
+void engine_detach(struct engine *engine);
+/* Of ENGINE_FOREIGN: the configuration (pipeline id) whose epochs were not finished, and where it
+ * is written down; the engine has touched nothing and is to be closed. */
+uint64_t engine_foreign(const struct engine *engine);
 enum engine_state engine_state(const struct engine *engine);
 const struct err *engine_error(const struct engine *engine); /* of ENGINE_FAILED */
 void engine_figures(const struct engine *engine, struct engine_figures *figures);

@@ -103,7 +103,7 @@ struct engine_snapshot { /* one being made */
 };
 
 struct snapshot_known {
-  uint64_t epoch, lsn;
+  uint64_t epoch, lsn, config;
 };
 
 struct engine {
@@ -114,9 +114,13 @@ struct engine {
   struct diag_where where;
   enum engine_state state;
   struct err error;
+  bool catching_up;    /* opened to finish what its configuration began, not to begin anything */
   bool stopping;       /* a record said stop: error says which; what came before is finished */
   uint64_t stop_epoch; /* taken back, with all that follow */
   bool drained_logged;
+  uint64_t foreign_config; /* of ENGINE_FOREIGN */
+  uint64_t *configs;       /* ids of those that the log speaks of */
+  size_t n_configs, cap_configs;
 
   char *state_dir, *log_dir, *snapshot_dir;
   struct disk_file *lock;
@@ -195,6 +199,7 @@ void engine_note_put(struct engine_source *source, const struct log_note *note);
 /* The epoch is being appended: its notes for the log; free(). */
 struct log_note *engine_notes_append(struct engine *engine, const struct epoch *epoch);
 void engine_notes_save(const struct engine_source *source, struct buf *out);
+/* source NULL: left out. */
 int engine_notes_load(struct engine_source *source, struct slice body, size_t *at);
 void engine_notes_forget(struct engine_source *source);
 void engine_acks_add(struct engine *engine, const struct epoch *epoch);
@@ -221,7 +226,12 @@ void engine_rejects_appended(struct engine *engine, const struct epoch *epoch);
 void engine_snapshot_turn(struct engine *engine, bool now);
 void engine_snapshot_drop(struct engine *engine); /* at the end, when its threads have ended */
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn, struct buf *out);
-int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch, uint64_t *lsn);
+struct section_head {
+  uint64_t epoch, lsn;
+  uint64_t config; /* id of the pipeline it was made by */
+};
+/* Sources and sinks are found by name; what is gone is left out, what is new begins. */
+int engine_section_get(struct engine *engine, struct slice body, struct section_head *head);
 
 /* recover.c */
 int engine_recover_begin(struct engine *engine, struct err *err);
@@ -241,6 +251,8 @@ void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *ba
 
 /* state_dir.c */
 int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err);
+/* Writes the configuration down, so that its epochs can be run again by the next one's start. */
+int state_dir_keep_config(struct engine *engine, struct err *err);
 void state_dir_close(struct engine *engine);
 
 #endif

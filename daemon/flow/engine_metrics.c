@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-static const char *const state_names[] = {"recovering", "running", "draining", "done", "failed"};
+static const char *const state_names[ENGINE_STATES] = {
+    "recovering", "running", "draining", "pausing", "paused", "foreign", "done", "failed"};
 static const char *const held_names[HELD_CAUSES] = {NULL, "processing", "queues", "memory", "log"};
 static const char *const partition_names[PARTITION_STATES] = {"active", "idle", "ended"};
 
@@ -201,7 +202,7 @@ static void held_put(const struct engine *engine, struct metrics *metrics) {
 
 static void pipeline_put(const struct engine *engine, struct metrics *metrics) {
   const struct engine_meters *meters = &engine->meters;
-  for (int state = ENGINE_RECOVERING; state <= ENGINE_FAILED; state++)
+  for (int state = ENGINE_RECOVERING; state < ENGINE_STATES; state++)
     metrics_put(metrics, METRIC_STATE, state_names[state], state == (int)engine->state);
   metrics_put(metrics, METRIC_EPOCHS, NULL, (double)meters->epochs);
   metrics_put(metrics, METRIC_EPOCH, NULL, (double)engine->last_epoch);

@@ -104,7 +104,7 @@ int engine_notes_load(struct engine_source *source, struct slice body, size_t *a
         field_get_i64(body, at, &note.expires_us) != 0) {
       return -1;
     }
-    engine_note_put(source, &note);
+    if (source != NULL) engine_note_put(source, &note);
   }
   return 0;
 }

@@ -17,18 +17,20 @@
 
 #include <stdlib.h>
 
-#define SECTION_VERSION 2
+#define SECTION_VERSION 3
 
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn,
                         struct buf *out) {
   field_put_u32(out, SECTION_VERSION);
   field_put_u64(out, epoch);
   field_put_u64(out, lsn);
+  field_put_u64(out, engine->graph->pipeline->id);
   field_put_i64(out, engine->clock_us);
   field_put_u64(out, engine->n_sources);
   for (size_t s = 0; s < engine->n_sources; s++) {
     const struct engine_source *source = &engine->sources[s];
     field_put_bytes(out, slice_of(source->stage->name));
+    field_put_u64(out, source->stage->definition);
     field_put_u32(out, source->end_logged);
     uint64_t n = 0;
     while (n < source->n_partitions && source->partitions[n].logged) n++;
@@ -53,11 +55,17 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
   }
 }
 
+/* source NULL: it is gone. */
 static int source_get(struct engine_source *source, struct slice body, size_t *at) {
   uint32_t ended = 0;
-  uint64_t n = 0;
-  if (field_get_u32(body, at, &ended) != 0 || field_get_u64(body, at, &n) != 0) return -1;
-  source->ended = source->end_logged = ended != 0;
+  uint64_t n = 0, definition = 0;
+  if (field_get_u64(body, at, &definition) != 0 || field_get_u32(body, at, &ended) != 0 ||
+      field_get_u64(body, at, &n) != 0) {
+    return -1;
+  }
+  /* One that is defined otherwise may have more to give. */
+  if (source != NULL && source->stage->definition == definition)
+    source->ended = source->end_logged = ended != 0;
   for (uint64_t p = 0; p < n; p++) {
     struct slice name, identity;
     uint64_t position = 0;
@@ -65,12 +73,20 @@ static int source_get(struct engine_source *source, struct slice body, size_t *a
         field_get_u64(body, at, &position) != 0 || field_get_u32(body, at, &ended) != 0) {
       return -1;
     }
+    if (source == NULL) continue;
     uint32_t added = engine_partition_add(source, name, identity);
     source->partitions[added].logged = true;
     source->partitions[added].seen.position = position;
     source->partitions[added].seen.ended = ended != 0;
   }
   return engine_notes_load(source, body, at);
+}
+
+static struct engine_source *source_of(struct engine *engine, struct slice name) {
+  for (size_t i = 0; i < engine->n_sources; i++) {
+    if (slice_is(name, engine->sources[i].stage->name)) return &engine->sources[i];
+  }
+  return NULL;
 }
 
 static struct engine_sink *sink_of(struct engine *engine, struct slice name) {
@@ -80,20 +96,20 @@ static struct engine_sink *sink_of(struct engine *engine, struct slice name) {
   return NULL;
 }
 
-int engine_section_get(struct engine *engine, struct slice body, uint64_t *epoch, uint64_t *lsn) {
+int engine_section_get(struct engine *engine, struct slice body, struct section_head *head) {
   size_t at = 0;
   uint32_t version = 0;
   uint64_t n = 0;
   if (field_get_u32(body, &at, &version) != 0 || version != SECTION_VERSION ||
-      field_get_u64(body, &at, epoch) != 0 || field_get_u64(body, &at, lsn) != 0 ||
-      field_get_i64(body, &at, &engine->clock_us) != 0 || field_get_u64(body, &at, &n) != 0 ||
-      n != engine->n_sources) {
+      field_get_u64(body, &at, &head->epoch) != 0 || field_get_u64(body, &at, &head->lsn) != 0 ||
+      field_get_u64(body, &at, &head->config) != 0 ||
+      field_get_i64(body, &at, &engine->clock_us) != 0 || field_get_u64(body, &at, &n) != 0) {
     return -1;
   }
   for (uint64_t s = 0; s < n; s++) {
     struct slice name;
-    if (field_get_bytes(body, &at, &name) != 0 || !slice_is(name, engine->sources[s].stage->name) ||
-        source_get(&engine->sources[s], body, &at) != 0) {
+    if (field_get_bytes(body, &at, &name) != 0 ||
+        source_get(source_of(engine, name), body, &at) != 0) {
       return -1;
     }
   }
@@ -228,7 +244,8 @@ static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
   bool full = engine->n_kept == 2;
   engine->snapshot_failed = false;
   engine->kept[1] = engine->kept[0];
-  engine->kept[0] = (struct snapshot_known){snapshot->epoch, snapshot->lsn};
+  engine->kept[0] =
+      (struct snapshot_known){snapshot->epoch, snapshot->lsn, engine->graph->pipeline->id};
   if (!full) engine->n_kept++;
   if (full && snapshot_remove(engine->io->disk, engine->snapshot_dir, oldest.epoch, &err) != 0) {
     diag_say(engine->diag, MESSAGE_SNAPSHOT_STAYS, &engine->where, "an old snapshot stays: %s",

@@ -45,6 +45,7 @@ struct stage {
   uint32_t index; /* in graph->stages */
   const char *name;
   const struct component *component; /* of an added stage: the one it was added for */
+  uint64_t definition; /* hash of what the configuration says of the component, without secrets */
   struct stage_input *inputs;
   size_t n_inputs;
   struct port *ports;

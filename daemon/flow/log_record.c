@@ -215,6 +215,10 @@ static int abandon_describe(struct buf *out, struct slice body) {
   return number_describe(out, body, "the epochs from %llu on were taken back");
 }
 
+static int unrun_describe(struct buf *out, struct slice body) {
+  return number_describe(out, body, "the epochs from %llu on had no effect");
+}
+
 static int config_describe(struct buf *out, struct slice body) {
   return number_describe(out, body, "configuration %016llx");
 }
@@ -228,7 +232,8 @@ static const struct log_kind_row kinds[] = {
     {LOG_PAYLOAD, "payload", recovery_redo_payload, payload_describe},
     {LOG_SINK, "sink", recovery_redo_sink, sink_describe},
     {LOG_ABANDON, "abandon", recovery_redo_abandon, abandon_describe},
-    {LOG_CONFIG, "config", recovery_redo_nothing, config_describe},
+    {LOG_CONFIG, "config", recovery_redo_config, config_describe},
+    {LOG_UNRUN, "unrun", recovery_redo_unrun, unrun_describe},
     {LOG_DRAINED, "drained", recovery_redo_nothing, drained_describe},
 };
 

@@ -15,6 +15,8 @@ enum log_kind {
   LOG_SINK,      /* a sink holds everything up to an epoch */
   LOG_ABANDON,   /* the epochs from this one on were taken back before they had an effect */
   LOG_CONFIG,    /* the configuration (u64 id) in force from here on */
+  LOG_UNRUN,     /* those from this one on had no effect, but their payload is here: the next
+                    configuration runs them, whichever it is */
   LOG_DRAINED,   /* the pipeline stopped with nothing left behind */
 };
 
@@ -89,6 +91,10 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
                        struct err *err);
 int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                           struct err *err);
+int recovery_redo_unrun(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                        struct err *err);
+int recovery_redo_config(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                         struct err *err);
 int recovery_redo_nothing(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                           struct err *err);
 

@@ -1,6 +1,8 @@
 /* recover: from the state folder to where the last life ended.
  *
- *  1. The newest good snapshot says from where to read the log for what the sinks hold.
+ *  1. The newest good snapshot says from where to read the log for what the sinks hold. When the
+ *     epochs behind it ran with another configuration, nothing more is done: that one has to run
+ *     them again and come to a snapshot first (daemon/service.c).
  *  2. Sinks open and say which epoch they hold (a file is cut to it).
  *  3. The newest good snapshot that is not ahead of the log, and not newer than what any sink
  * holds, is loaded. With none, and a log that still begins at its beginning, everything is
@@ -23,12 +25,19 @@ struct recovery {
   struct arena arena;  /* of the record at hand */
   uint64_t from_epoch; /* of the snapshot: it and what is before are in the state */
   uint64_t from_lsn;
-  bool sinks_only; /* step 1: what the sinks hold, nothing else */
+  bool sinks_only;            /* step 1: what the sinks hold, nothing else */
+  uint64_t config;            /* in force at the record at hand */
+  uint64_t newest_epoch;      /* of the good snapshots */
+  uint64_t unfinished;        /* the first epoch behind it, or 0 */
+  uint64_t unfinished_config; /* that ran it */
+  bool mixed;                 /* others of them ran with other ones */
   /* Epochs taken back: numbers from..before (exclusive lsn of the abandoning record). */
   struct abandoned {
     uint64_t from_epoch, lsn;
   } * abandoned;
   size_t n_abandoned, cap_abandoned;
+  struct abandoned *unrun; /* those that had no effect, for whichever configuration comes next */
+  size_t n_unrun, cap_unrun;
   /* The epoch to be run. */
   bool replaying;
   struct buf payload;
@@ -68,17 +77,27 @@ static bool epoch_fits(const struct engine *engine, const struct log_epoch *epoc
   return true;
 }
 
-static bool is_abandoned(const struct recovery *recovery, uint64_t number, uint64_t end_lsn) {
-  for (size_t i = 0; i < recovery->n_abandoned; i++) {
-    if (number >= recovery->abandoned[i].from_epoch && end_lsn <= recovery->abandoned[i].lsn)
-      return true;
+static bool is_listed(const struct abandoned *list, size_t n, uint64_t number, uint64_t end_lsn) {
+  for (size_t i = 0; i < n; i++) {
+    if (number >= list[i].from_epoch && end_lsn <= list[i].lsn) return true;
   }
   return false;
 }
 
+static bool is_abandoned(const struct recovery *recovery, uint64_t number, uint64_t end_lsn) {
+  return is_listed(recovery->abandoned, recovery->n_abandoned, number, end_lsn);
+}
+
+/* It was taken, and the configuration that comes next runs it. */
+static bool is_for_next(const struct recovery *recovery, uint64_t number, uint64_t end_lsn) {
+  return recovery->engine->catching_up &&
+         is_listed(recovery->unrun, recovery->n_unrun, number, end_lsn);
+}
+
 /* Step 4: positions as they will be when all is replayed. Where nothing is (at_most_once), the
  * runner is told with the next epoch what it would have learned of partitions. */
-static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn) {
+static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn,
+                      bool for_next) {
   struct engine *engine = recovery->engine;
   bool replayed = engine->settings->delivery != DELIVERY_AT_MOST_ONCE;
   for (size_t i = 0; i < epoch->n_new; i++) {
@@ -115,6 +134,7 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
     engine->sinks[epoch->rejects[i].sink].rejected_epoch = epoch->rejects[i].upto_epoch;
     engine->payload_epoch = epoch->number;
   }
+  if (for_next) return 0;
   engine->last_epoch = epoch->number;
   engine->last_lsn = end_lsn;
   if (epoch->clock_us > engine->clock_us) engine->clock_us = epoch->clock_us;
@@ -165,6 +185,14 @@ static int gap(const struct recovery *recovery, uint64_t number, struct err *err
       engine->last_epoch + 1, engine->log_dir, number, engine->snapshot_dir);
 }
 
+static void unfinished_add(struct recovery *recovery, uint64_t number) {
+  if (recovery->unfinished == 0) {
+    recovery->unfinished = number;
+    recovery->unfinished_config = recovery->config;
+  }
+  recovery->mixed |= recovery->unfinished_config != recovery->config;
+}
+
 int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                         struct err *err) {
   struct log_epoch epoch;
@@ -176,13 +204,15 @@ int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slic
   int result = 0;
   if (recovery->sinks_only) {
     recovery->engine->last_epoch = epoch.number;
+    if (epoch.number > recovery->newest_epoch) unfinished_add(recovery, epoch.number);
   } else if (epoch.number > recovery->from_epoch &&
              !is_abandoned(recovery, epoch.number, end_lsn)) {
+    bool for_next = is_for_next(recovery, epoch.number, end_lsn);
     if (recovery->replaying) {
-      result = epoch_replay(recovery, &epoch, end_lsn, err);
-    } else if (epoch.number != recovery->engine->last_epoch + 1) {
+      if (!for_next) result = epoch_replay(recovery, &epoch, end_lsn, err);
+    } else if (!for_next && epoch.number != recovery->engine->last_epoch + 1) {
       result = gap(recovery, epoch.number, err);
-    } else if (epoch_pass(recovery, &epoch, end_lsn) != 0) {
+    } else if (epoch_pass(recovery, &epoch, end_lsn, for_next) != 0) {
       result = damaged(recovery, end_lsn, "epoch", err);
     }
   }
@@ -215,16 +245,49 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
   return 0;
 }
 
-int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
-                          struct err *err) {
-  if (!recovery->sinks_only) return 0;
+static int from_get(struct recovery *recovery, struct slice body, uint64_t end_lsn,
+                    struct abandoned **list, size_t *n, size_t *cap, struct err *err) {
   size_t at = 0;
   uint64_t from = 0;
   if (field_get_u64(body, &at, &from) != 0) return damaged(recovery, end_lsn, "abandon", err);
-  array_grow((void **)&recovery->abandoned, &recovery->cap_abandoned, recovery->n_abandoned,
-             sizeof *recovery->abandoned);
-  recovery->abandoned[recovery->n_abandoned++] = (struct abandoned){from, end_lsn};
+  array_grow((void **)list, cap, *n, sizeof **list);
+  (*list)[(*n)++] = (struct abandoned){from, end_lsn};
+  if (recovery->unfinished >= from) {
+    recovery->unfinished = 0;
+    recovery->mixed = false;
+  }
+  return 0;
+}
+
+int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                          struct err *err) {
+  if (!recovery->sinks_only) return 0;
+  if (from_get(recovery, body, end_lsn, &recovery->abandoned, &recovery->n_abandoned,
+               &recovery->cap_abandoned, err) != 0) {
+    return -1;
+  }
+  uint64_t from = recovery->abandoned[recovery->n_abandoned - 1].from_epoch;
   if (recovery->engine->last_epoch >= from) recovery->engine->last_epoch = from - 1;
+  return 0;
+}
+
+int recovery_redo_unrun(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                        struct err *err) {
+  if (!recovery->sinks_only) return 0;
+  return from_get(recovery, body, end_lsn, &recovery->unrun, &recovery->n_unrun,
+                  &recovery->cap_unrun, err);
+}
+
+int recovery_redo_config(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                         struct err *err) {
+  size_t at = 0;
+  if (field_get_u64(body, &at, &recovery->config) != 0)
+    return damaged(recovery, end_lsn, "config", err);
+  if (!recovery->sinks_only) return 0;
+  struct engine *engine = recovery->engine;
+  array_grow((void **)&engine->configs, &engine->cap_configs, engine->n_configs,
+             sizeof *engine->configs);
+  engine->configs[engine->n_configs++] = recovery->config;
   return 0;
 }
 
@@ -266,8 +329,9 @@ static int pass(struct recovery *recovery, uint64_t lsn, struct err *err) {
 
 /* ------------------------------------------------------------------ snapshots */
 
-/* Reads the engine's section, or all of it into the runner. */
-static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, uint64_t *lsn,
+/* Reads the engine's section, or all of it into the runner. State of a transform that there is no
+ * more is left out: the configuration has changed, between two epochs. */
+static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, struct section_head *head,
                          struct err *err) {
   struct snapshot_reader *reader;
   if (snapshot_open(engine->io->disk, engine->snapshot_dir, epoch, &reader, err) != 0) return -1;
@@ -276,30 +340,17 @@ static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, uint64
   bool found = false;
   while ((more = snapshot_next(reader, &section, err)) == 1) {
     if (strcmp(section.name, "engine") == 0) {
-      uint64_t named;
       found = true;
-      if (engine_section_get(engine, section.body, &named, lsn) != 0) {
-        more = err_set(err, ERR_CONFIG,
-                       "the state in %s was made by a pipeline with other sources; use another "
-                       "state.dir for the "
-                       "changed pipeline, or remove this one to begin anew",
-                       engine->snapshot_dir);
+      if (engine_section_get(engine, section.body, head) != 0) {
+        more = err_set(err, ERR_CORRUPT,
+                       "the snapshot of epoch %" PRIu64
+                       " in %s is not what this version (%s) writes: use the version that wrote it",
+                       epoch, engine->snapshot_dir, TIDEMARK_VERSION);
         break;
       }
       if (!all) break;
-      continue;
-    }
-    bool known;
-    if (runner_load(engine->runner, &section, &known, err) != 0) {
+    } else if (runner_load(engine->runner, &section, err) != 0) {
       more = -1;
-      break;
-    }
-    if (!known) {
-      more = err_set(err, ERR_CONFIG,
-                     "the snapshot of epoch %" PRIu64
-                     " in %s holds state of \"%s\", which the pipeline "
-                     "no longer has; use another state.dir for the changed pipeline",
-                     epoch, engine->snapshot_dir, section.name);
       break;
     }
   }
@@ -310,6 +361,7 @@ static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, uint64
                          epoch, engine->snapshot_dir);
 }
 
+/* What was read of a snapshot that does not count, or is read again. */
 static void sources_forget(struct engine *engine) {
   for (size_t s = 0; s < engine->n_sources; s++) {
     struct engine_source *source = &engine->sources[s];
@@ -323,12 +375,22 @@ static void sources_forget(struct engine *engine) {
   }
 }
 
+static void sinks_forget(struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    sink->registered = false;
+    sink->committed_epoch = sink->rejected_epoch = 0;
+    buf_clear(&sink->state);
+  }
+}
+
 static void recovery_free(struct recovery *recovery) {
   if (recovery == NULL) return;
   wal_reader_close(recovery->reader);
   arena_fini(&recovery->arena);
   buf_fini(&recovery->payload);
   free(recovery->abandoned);
+  free(recovery->unrun);
   free(recovery);
 }
 
@@ -345,7 +407,7 @@ static int snapshots_find(struct engine *engine, struct snapshot_known **known, 
   int result = 0;
   for (size_t i = 0; i < n && result == 0; i++) {
     struct err why;
-    uint64_t lsn = 0;
+    struct section_head head = {0};
     if (snapshot_verify(engine->io->disk, engine->snapshot_dir, epochs[i], &why) != 0) {
       diag_say(engine->diag, MESSAGE_SNAPSHOT_DAMAGED, &engine->where,
                "%s; the one before is used, and more of the log is run again", why.text);
@@ -355,15 +417,17 @@ static int snapshots_find(struct engine *engine, struct snapshot_known **known, 
       continue;
     }
     sources_forget(engine);
-    result = snapshot_read(engine, epochs[i], false, &lsn, err);
-    if (result == 0 && lsn > wal_end_lsn(engine->wal)) {
+    result = snapshot_read(engine, epochs[i], false, &head, err);
+    if (result == 0 && head.lsn > wal_end_lsn(engine->wal)) {
       /* Its epoch was never synced, so nothing of it was ever delivered. */
       result = snapshot_remove(engine->io->disk, engine->snapshot_dir, epochs[i], err);
       continue;
     }
-    if (result == 0) (*known)[(*n_known)++] = (struct snapshot_known){epochs[i], lsn};
+    if (result == 0)
+      (*known)[(*n_known)++] = (struct snapshot_known){epochs[i], head.lsn, head.config};
   }
   sources_forget(engine);
+  sinks_forget(engine);
   free(epochs);
   return result;
 }
@@ -399,10 +463,10 @@ static int snapshot_choose(struct engine *engine, const struct snapshot_known *k
   engine->clock_us = TIME_MIN_US;
   for (size_t i = 0; i < n_known; i++) {
     if (known[i].epoch > held) continue;
-    uint64_t lsn;
-    if (snapshot_read(engine, known[i].epoch, true, &lsn, err) != 0) return -1;
+    struct section_head head;
+    if (snapshot_read(engine, known[i].epoch, true, &head, err) != 0) return -1;
     recovery->from_epoch = engine->last_epoch = known[i].epoch;
-    recovery->from_lsn = engine->last_lsn = lsn;
+    recovery->from_lsn = engine->last_lsn = head.lsn;
     engine->kept[0] = known[i];
     engine->n_kept = 1;
     if (i + 1 < n_known) {
@@ -448,26 +512,48 @@ static int sources_open(struct engine *engine, struct err *err) {
   return 0;
 }
 
+/* Step 1: what the sinks hold, and who ran what the newest snapshot does not hold. */
+static int sinks_find(struct recovery *recovery, const struct snapshot_known *known, size_t n_known,
+                      struct err *err) {
+  struct engine *engine = recovery->engine;
+  recovery->config = engine->graph->pipeline->id;
+  if (n_known > 0) {
+    struct section_head head;
+    if (snapshot_read(engine, known[0].epoch, false, &head, err) != 0) return -1;
+    engine->last_epoch = recovery->newest_epoch = known[0].epoch;
+    recovery->config = known[n_known - 1].config;
+    sources_forget(engine);
+  }
+  recovery->sinks_only = true;
+  if (pass(recovery, n_known > 0 ? known[n_known - 1].lsn : 0, err) != 0) return -1;
+  recovery->sinks_only = false;
+  if (recovery->unfinished == 0 || engine->settings->delivery == DELIVERY_AT_MOST_ONCE) return 0;
+  if (recovery->mixed) {
+    return err_set(err, ERR_CORRUPT,
+                   "the configuration was changed behind epoch %" PRIu64
+                   ", and the snapshot that was made of that in %s is gone or damaged: restore it "
+                   "from a copy, or begin anew with an empty state folder",
+                   recovery->unfinished, engine->snapshot_dir);
+  }
+  if (recovery->unfinished_config != engine->graph->pipeline->id) {
+    engine->state = ENGINE_FOREIGN;
+    engine->foreign_config = recovery->unfinished_config;
+  }
+  return 0;
+}
+
 int engine_recover_begin(struct engine *engine, struct err *err) {
   struct recovery *recovery = engine->recovery = mem_zalloc(sizeof *recovery);
   recovery->engine = engine;
   arena_init(&recovery->arena, 16 << 10);
   struct snapshot_known *known;
   size_t n_known;
-  if (snapshots_find(engine, &known, &n_known, err) != 0) {
+  int result = snapshots_find(engine, &known, &n_known, err);
+  if (result == 0) result = sinks_find(recovery, known, n_known, err);
+  if (result == 0 && engine->state == ENGINE_FOREIGN) {
     free(known);
-    return -1;
+    return 0;
   }
-  uint64_t ignored;
-  recovery->sinks_only = true;
-  int result = 0;
-  if (n_known > 0) {
-    result = snapshot_read(engine, known[0].epoch, false, &ignored, err);
-    engine->last_epoch = known[0].epoch;
-    sources_forget(engine);
-  }
-  if (result == 0) result = pass(recovery, n_known > 0 ? known[n_known - 1].lsn : 0, err);
-  recovery->sinks_only = false;
   if (result == 0) {
     sinks_register(engine);
     result = engine_sinks_open(engine, err);

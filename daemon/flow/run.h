@@ -42,6 +42,8 @@ struct stage_run {
   struct sink_part *parts;   /* SINK: [task] */
 
   /* KEYED: state beyond the plugin's. */
+  int64_t floor_us; /* the highest watermark so far: a new input does not take it back */
+  bool dropped;     /* at loading: the state of another definition is left out */
   uint64_t arrivals;
   struct shard_errors *shard_errors; /* [shards] */
   /* SOURCE */

@@ -97,12 +97,25 @@ static void errors_collect(struct runner *runner, struct stage_run *run) {
   for (size_t t = 0; t < run->n_tasks; t++) row_errors_sort(&run->errors[t]);
 }
 
+/* Inputs that a reload adds may be behind; what was closed stays closed. */
+static const struct watermark_track *floored(struct stage_run *run,
+                                             const struct watermark_track *track) {
+  if (track->start_us < run->floor_us) {
+    watermark_track_next(&run->own_track, run->floor_us);
+    for (size_t i = 0; i < track->n_steps; i++)
+      watermark_track_add(&run->own_track, track->steps[i].ord, track->steps[i].watermark_us);
+    track = &run->own_track;
+  }
+  run->floor_us = watermark_end(track);
+  return track;
+}
+
 void run_keyed(struct runner *runner, struct stage_run *run) {
   const struct stage *stage = run->stage;
   const struct stage_input *input = &stage->inputs[0];
   const struct stage *head = input->stage;
   while (head->kind == STAGE_STATELESS) head = head->inputs[0].stage;
-  run->track = run_of(runner, head)->track;
+  run->track = floored(run, run_of(runner, head)->track);
   struct keyed_epoch engine = {runner, run};
   struct keyed_run keyed = {
       .run = {.clock_us = runner->epoch->clock_us},

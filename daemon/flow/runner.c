@@ -22,7 +22,7 @@ struct runner *runner_new(const struct graph *graph, uint32_t n_workers, uint32_
     const struct stage *stage = graph->stages[i];
     run->stage = stage;
     run_figures_init(run);
-    run->own_track.start_us = TIME_MIN_US;
+    run->own_track.start_us = run->floor_us = TIME_MIN_US;
     run->heads = mem_zalloc(stage->n_ports * sizeof *run->heads);
     if (stage->kind == STAGE_SOURCE) {
       runner->sources[stage->kind_index] = run;
@@ -229,13 +229,23 @@ void runner_run(struct runner *runner, struct epoch *epoch) {
  * Sections: "runner" (ords, sources' times, partitions' names, arrivals) and per keyed stage its
  * name, one per shard and "name *" for what is the instance's as a whole. */
 
+/* Its type, and what the type says of its options. */
+void runner_state_definition(const struct stage *stage, struct buf *out) {
+  buf_printf(out, "type: %s\n", stage->transform->type.name);
+  if (stage->transform->state_definition != NULL)
+    stage->transform->state_definition(stage->component->instance, out);
+}
+
 static void runner_put(const struct runner *runner, struct buf *out) {
+  struct buf definition;
+  buf_init(&definition);
   field_put_u64(out, runner->next_ord);
   field_put_u32(out, runner->n_shards);
   field_put_u64(out, runner->graph->n_kind[STAGE_SOURCE]);
   for (size_t s = 0; s < runner->graph->n_kind[STAGE_SOURCE]; s++) {
     const struct stage_run *run = runner->sources[s];
     field_put_bytes(out, slice_of(run->stage->name));
+    field_put_u64(out, run->stage->definition);
     source_time_save(&run->time, out);
     field_put_u64(out, run->n_partition_names);
     for (size_t i = 0; i < run->n_partition_names; i++)
@@ -244,15 +254,20 @@ static void runner_put(const struct runner *runner, struct buf *out) {
   field_put_u64(out, runner->graph->n_stages);
   for (size_t i = 0; i < runner->graph->n_stages; i++) {
     const struct stage_run *run = &runner->runs[i];
+    bool keyed = run->stage->kind == STAGE_KEYED;
+    buf_clear(&definition);
+    if (keyed) runner_state_definition(run->stage, &definition);
     field_put_u32(out, (uint32_t)run->stage->kind);
     field_put_bytes(out, slice_of(run->stage->name));
+    field_put_bytes(out, buf_slice(&definition));
     field_put_u64(out, run->arrivals);
-    field_put_i64(out, watermark_end(&run->own_track));
+    field_put_i64(out, keyed ? run->floor_us : watermark_end(&run->own_track));
     field_put_u64(out, run->figures.records_in);
     field_put_u64(out, run->figures.records_out);
     field_put_u64(out, run->figures.errors);
     for (int c = 0; c < TRANSFORM_COUNTERS; c++) field_put_u64(out, run->figures.counters[c]);
   }
+  buf_fini(&definition);
 }
 
 int runner_save(const struct runner *runner, struct snapshot_writer *writer, struct err *err) {
@@ -295,84 +310,148 @@ static struct stage_run *run_find(struct runner *runner, uint32_t kind, struct s
   return NULL;
 }
 
-/* A stage that the snapshot does not know, or that is there no more, is a sink's, or one that was
- * added for a sink, or has no state; each keyed one must be in both. */
-static int stages_get(struct runner *runner, struct slice body, size_t *at) {
-  uint64_t n = 0, n_keyed = 0;
-  if (field_get_u64(body, at, &n) != 0) return -1;
+static bool is_type(struct slice definition, const struct stage *stage) {
+  struct buf own;
+  buf_init(&own);
+  buf_printf(&own, "type: %s\n", stage->transform->type.name);
+  bool same = definition.len >= own.len && memcmp(definition.data, own.data, own.len) == 0;
+  buf_fini(&own);
+  return same;
+}
+
+int runner_state_fits(const struct stage *stage, struct slice definition, struct buf *notes,
+                      struct err *err) {
+  const struct transform_plugin *transform = stage->transform;
+  struct buf own;
+  buf_init(&own);
+  runner_state_definition(stage, &own);
+  bool same = slice_equal(buf_slice(&own), definition);
+  buf_fini(&own);
+  if (same) return 0;
+  if (!is_type(definition, stage)) return err_set(err, ERR_CONFIG, "its type has changed");
+  if (transform->state_accept == NULL)
+    return err_set(err, ERR_CONFIG, "what its state holds has changed");
+  const char *newline = memchr(definition.data, '\n', definition.len);
+  size_t head = (size_t)(newline + 1 - definition.data);
+  struct slice of_plugin = {definition.data + head, definition.len - head};
+  return transform->state_accept(stage->component->instance, of_plugin, notes, err);
+}
+
+/* The state of a stage of that name, defined otherwise perhaps, is to be loaded next. */
+static int definition_get(struct runner *runner, struct stage_run *run, struct slice definition,
+                          struct err *err) {
+  const struct stage *stage = run->stage;
+  const struct transform_common *common = stage->component->common;
+  struct buf notes;
+  buf_init(&notes);
+  struct err why;
+  int result = runner_state_fits(stage, definition, &notes, &why);
+  struct diag_where where = {runner->graph->pipeline->settings.name, "transform", stage->name};
+  if (result == 0 && notes.len > 0) {
+    diag_say(runner->diag, MESSAGE_STATE_KEPT, &where, "%s", buf_cstr(&notes));
+  } else if (result != 0 && common->on_incompatible == ON_INCOMPATIBLE_RESET) {
+    diag_say(runner->diag, MESSAGE_STATE_RESET, &where,
+             "%s: it begins with empty state, as on_incompatible says", why.text);
+    run->dropped = true;
+    result = 0;
+  } else if (result != 0) {
+    err_set(err, ERR_CONFIG,
+            "transform %s: its state cannot be kept: %s; write `on_incompatible: reset` there to "
+            "begin with empty state, or give the changed transform another name",
+            stage->name, why.text);
+  }
+  buf_fini(&notes);
+  return result;
+}
+
+static int damaged(struct err *err) {
+  return err_set(err, ERR_CORRUPT, "the state of the runner is not what this version writes");
+}
+
+static int stages_get(struct runner *runner, struct slice body, size_t *at, struct err *err) {
+  uint64_t n = 0;
+  if (field_get_u64(body, at, &n) != 0) return damaged(err);
   for (uint64_t i = 0; i < n; i++) {
     uint32_t kind = 0;
-    struct slice name;
+    struct slice name, definition;
     struct stage_run gone = {0};
-    if (field_get_u32(body, at, &kind) != 0 || field_get_bytes(body, at, &name) != 0) return -1;
+    if (field_get_u32(body, at, &kind) != 0 || field_get_bytes(body, at, &name) != 0 ||
+        field_get_bytes(body, at, &definition) != 0) {
+      return damaged(err);
+    }
     struct stage_run *run = run_find(runner, kind, name);
-    if (kind == STAGE_KEYED) {
-      if (run == NULL) return -1;
-      n_keyed++;
-    }
-    if (run == NULL) run = &gone;
+    bool keyed = run != NULL && kind == STAGE_KEYED;
+    if (keyed && definition_get(runner, run, definition, err) != 0) return -1;
+    if (run == NULL || run->dropped) run = &gone;
+    int64_t watermark_us = 0;
     if (field_get_u64(body, at, &run->arrivals) != 0 ||
-        field_get_i64(body, at, &run->own_track.start_us) != 0 || figures_get(body, at, run) != 0) {
-      return -1;
+        field_get_i64(body, at, &watermark_us) != 0 || figures_get(body, at, run) != 0) {
+      return damaged(err);
     }
+    if (keyed)
+      run->floor_us = watermark_us;
+    else
+      run->own_track.start_us = watermark_us;
   }
-  return n_keyed == runner->graph->n_kind[STAGE_KEYED] ? 0 : -1;
+  return *at == body.len ? 0 : damaged(err);
 }
 
-static int runner_get(struct runner *runner, struct slice body) {
+static int source_get(struct runner *runner, struct slice body, size_t *at) {
+  struct slice name;
+  uint64_t definition = 0, n_names = 0;
+  if (field_get_bytes(body, at, &name) != 0 || field_get_u64(body, at, &definition) != 0) return -1;
+  struct stage_run gone = {0};
+  struct stage_run *run = run_find(runner, STAGE_SOURCE, name);
+  if (run == NULL) run = &gone;
+  int result = source_time_load(&run->time, body, at);
+  if (result == 0) result = field_get_u64(body, at, &n_names);
+  for (uint64_t i = 0; i < n_names && result == 0; i++) {
+    result = field_get_bytes(body, at, &name);
+    if (result != 0 || run == &gone) continue;
+    array_grow((void **)&run->partition_names, &run->cap_partition_names, run->n_partition_names,
+               sizeof *run->partition_names);
+    run->partition_names[run->n_partition_names++] =
+        name.len > 0 ? (struct slice){mem_strndup(name.data, name.len), name.len} : slice_of("");
+  }
+  if (run == &gone) {
+    source_time_fini(&gone.time);
+  } else if (result == 0) {
+    run->time.track.start_us = run->time.watermark_us;
+    if (run->stage->definition != definition) run->time.ended = false; /* it may have more */
+  }
+  return result;
+}
+
+static int runner_get(struct runner *runner, struct slice body, struct err *err) {
   size_t at = 0;
   uint32_t n_shards = 0;
-  uint64_t n_sources = 0, n_names = 0;
+  uint64_t n_sources = 0;
   if (field_get_u64(body, &at, &runner->next_ord) != 0 ||
       field_get_u32(body, &at, &n_shards) != 0 || n_shards != runner->n_shards ||
-      field_get_u64(body, &at, &n_sources) != 0 ||
-      n_sources != runner->graph->n_kind[STAGE_SOURCE]) {
-    return -1;
+      field_get_u64(body, &at, &n_sources) != 0) {
+    return damaged(err);
   }
   for (uint64_t s = 0; s < n_sources; s++) {
-    struct stage_run *run = runner->sources[s];
-    struct slice name;
-    if (field_get_bytes(body, &at, &name) != 0 || !slice_is(name, run->stage->name) ||
-        source_time_load(&run->time, body, &at) != 0 || field_get_u64(body, &at, &n_names) != 0) {
-      return -1;
-    }
-    run->time.track.start_us = run->time.watermark_us;
-    for (uint64_t i = 0; i < n_names; i++) {
-      if (field_get_bytes(body, &at, &name) != 0) return -1;
-      array_grow((void **)&run->partition_names, &run->cap_partition_names, run->n_partition_names,
-                 sizeof *run->partition_names);
-      run->partition_names[run->n_partition_names++] =
-          name.len > 0 ? (struct slice){mem_strndup(name.data, name.len), name.len} : slice_of("");
-    }
+    if (source_get(runner, body, &at) != 0) return damaged(err);
   }
-  return stages_get(runner, body, &at) == 0 && at == body.len ? 0 : -1;
+  return stages_get(runner, body, &at, err);
 }
 
-int runner_load(struct runner *runner, const struct snapshot_section *section_read, bool *known,
-                struct err *err) {
-  *known = true;
-  if (strcmp(section_read->name, "runner") == 0) {
-    if (runner_get(runner, section_read->body) == 0) return 0;
-    return err_set(err, ERR_CONFIG,
-                   "the state was made by a pipeline with other sources or transforms; use another "
-                   "state.dir for the changed pipeline, or remove this one to begin anew");
+int runner_load(struct runner *runner, const struct snapshot_section *section, struct err *err) {
+  if (strcmp(section->name, "runner") == 0) return runner_get(runner, section->body, err);
+  const struct stage_run *run = run_find(runner, STAGE_KEYED, slice_of(section->name));
+  if (run == NULL || run->dropped) return 0;
+  const struct transform_plugin *transform = run->stage->transform;
+  void *instance = run->stage->component->instance;
+  int result;
+  if (section->index < runner->n_shards) {
+    result = transform->load(instance, section->index, section->body, err);
+  } else if (transform->load_all != NULL) {
+    result = transform->load_all(instance, section->body, err);
+  } else {
+    result = err_set(err, ERR_CORRUPT, "a section that this version does not write");
   }
-  for (size_t i = 0; i < runner->graph->n_stages; i++) {
-    const struct stage *stage = runner->graph->stages[i];
-    if (stage->kind != STAGE_KEYED || strcmp(stage->name, section_read->name) != 0) continue;
-    void *instance = stage->component->instance;
-    int result;
-    if (section_read->index < runner->n_shards) {
-      result = stage->transform->load(instance, section_read->index, section_read->body, err);
-    } else if (stage->transform->load_all != NULL) {
-      result = stage->transform->load_all(instance, section_read->body, err);
-    } else {
-      result = err_set(err, ERR_CORRUPT, "a section that this version does not write");
-    }
-    return result == 0 ? 0 : err_wrap(err, "transform %s", stage->name);
-  }
-  *known = false;
-  return 0;
+  return result == 0 ? 0 : err_wrap(err, "transform %s", run->stage->name);
 }
 
 bool runner_stopped(const struct runner *runner) {

@@ -27,15 +27,23 @@ bool runner_stopped(const struct runner *runner);
 
 /* All state, at the end of the last epoch run, as sections; only between runs. */
 int runner_save(const struct runner *runner, struct snapshot_writer *writer, struct err *err);
-/* One section of a snapshot; *known tells whether it was the runner's. */
-int runner_load(struct runner *runner, const struct snapshot_section *section, bool *known,
-                struct err *err);
+/* One section of a snapshot, "runner" first. Sources and transforms are found by name; what is gone
+ * is left out, what is new begins empty, and a transform defined otherwise says whether it can go
+ * on with the state. ERR_CONFIG when it cannot and on_incompatible does not say reset. */
+int runner_load(struct runner *runner, const struct snapshot_section *section, struct err *err);
 
 /* Records of a sink's that the other side refused. Any thread. */
 void runner_count_rejects(struct runner *runner, uint32_t stage,
                           const uint64_t codes[RECORD_ERRORS + 1]);
 /* State was loaded: the figures of keys as of now; only between runs. */
 void runner_count_keys(struct runner *runner);
+
+/* What a keyed stage's state means, as it is stored with it. */
+void runner_state_definition(const struct stage *stage, struct buf *out);
+/* Whether a stage can go on with state of that definition (as a snapshot holds it): plugin.h's
+ * state_accept(). */
+int runner_state_fits(const struct stage *stage, struct slice definition, struct buf *notes,
+                      struct err *err);
 
 uint64_t runner_state_bytes(const struct runner *runner);
 const struct stage_figures *runner_figures(const struct runner *runner, uint32_t stage);

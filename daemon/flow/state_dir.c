@@ -1,12 +1,17 @@
 /* state_dir: a pipeline's folder: who owns it, and whether it is the right one.
  *
  *     meta        text: format, pipeline, shards, log id
- *     lock        held while a daemon runs
+ *     lock        held while a daemon runs; its process id
+ *     in-force    the id of the configuration in force
+ *     config-ID.yaml  the configurations that the log speaks of (config/dump.h), the one in force
+ *                 and those of snapshots that are kept
  *     log/        daemon/wal
  *     snapshots/  daemon/state/snapshot.h */
 #include "daemon/flow/engine_internal.h"
 
+#include "config/dump.h"
 #include "daemon/base/mem.h"
+#include "daemon/io/lock_holder.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,21 +20,27 @@
 #define FORMAT_VERSION 1
 #define META_BYTES_MAX 4096
 
-static int meta_write(struct engine *engine, const char *path, uint64_t log_id, struct err *err) {
+/* All of it, or none. */
+static int file_write(struct engine *engine, const char *path, struct slice text, struct err *err) {
   struct disk *disk = engine->io->disk;
   char *temporary = mem_printf("%s.tmp", path);
-  char *text =
-      mem_printf("tidemark state\nformat %d\npipeline %s\nshards %" PRId64 "\nlog %016" PRIx64 "\n",
-                 FORMAT_VERSION, engine->settings->name, engine->settings->shards, log_id);
   struct disk_file *file = NULL;
   int result =
       disk_open(disk, temporary, DISK_READ | DISK_WRITE | DISK_CREATE | DISK_TRUNCATE, &file, err);
-  if (result == 0) result = disk_write(file, text, strlen(text), 0, err);
+  if (result == 0) result = disk_write(file, text.data, text.len, 0, err);
   if (result == 0) result = disk_sync(file, err);
   disk_close(file);
   if (result == 0) result = disk_rename(disk, temporary, path, err);
   if (result == 0) result = disk_sync_dir(disk, engine->state_dir, err);
   free(temporary);
+  return result;
+}
+
+static int meta_write(struct engine *engine, const char *path, uint64_t log_id, struct err *err) {
+  char *text =
+      mem_printf("tidemark state\nformat %d\npipeline %s\nshards %" PRId64 "\nlog %016" PRIx64 "\n",
+                 FORMAT_VERSION, engine->settings->name, engine->settings->shards, log_id);
+  int result = file_write(engine, path, slice_of(text), err);
   free(text);
   return result;
 }
@@ -86,6 +97,10 @@ int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err) {
   char *meta = mem_printf("%s/meta", engine->state_dir);
   int result = disk_open(disk, lock, DISK_READ | DISK_WRITE | DISK_CREATE, &engine->lock, err);
   if (result == 0) result = disk_lock(engine->lock, err);
+  char pid[24];
+  snprintf(pid, sizeof pid, "%lld\n", (long long)lock_holder_self());
+  if (result == 0) result = disk_truncate(engine->lock, 0, err);
+  if (result == 0) result = disk_write(engine->lock, pid, strlen(pid), 0, err);
   if (result != 0) {
     if (err->code == ERR_BUSY) {
       err_set(err, ERR_BUSY,
@@ -107,6 +122,84 @@ int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err) {
   if (result == 0) result = disk_make_dirs(disk, engine->snapshot_dir, err);
   free(lock);
   free(meta);
+  return result;
+}
+
+static bool config_needed(const struct engine *engine, const char *name) {
+  uint64_t id;
+  int end = 0;
+  if (sscanf(name, "config-%16" SCNx64 ".yaml%n", &id, &end) != 1 || name[end] != '\0') return true;
+  if (id == engine->graph->pipeline->id) return true;
+  for (size_t i = 0; i < engine->n_configs; i++) {
+    if (engine->configs[i] == id) return true;
+  }
+  for (size_t i = 0; i < engine->n_kept; i++) {
+    if (engine->kept[i].config == id) return true;
+  }
+  return false;
+}
+
+static int configs_clean(const struct engine *engine, struct err *err) {
+  char **names;
+  size_t n;
+  struct disk *disk = engine->io->disk;
+  if (disk_list(disk, engine->state_dir, &names, &n, err) != 0) return -1;
+  int result = 0;
+  for (size_t i = 0; i < n && result == 0; i++) {
+    if (config_needed(engine, names[i])) continue;
+    char *path = mem_printf("%s/%s", engine->state_dir, names[i]);
+    result = disk_unlink(disk, path, err);
+    free(path);
+  }
+  free(names);
+  return result;
+}
+
+char *state_dir_config_path(const char *state_dir, uint64_t id) {
+  return mem_printf("%s/config-%016" PRIx64 ".yaml", state_dir, id);
+}
+
+int state_dir_keep_config(struct engine *engine, struct err *err) {
+  struct disk *disk = engine->io->disk;
+  char *path = state_dir_config_path(engine->state_dir, engine->graph->pipeline->id);
+  bool found = false;
+  struct disk_stat stat;
+  int result = disk_stat(disk, path, &found, &stat, err);
+  if (result == 0 && !found) {
+    struct buf text;
+    buf_init(&text);
+    config_dump(engine->graph->pipeline, &text);
+    result = file_write(engine, path, buf_slice(&text), err);
+    buf_fini(&text);
+  }
+  free(path);
+  if (result == 0) {
+    char id[24];
+    snprintf(id, sizeof id, "%016" PRIx64 "\n", engine->graph->pipeline->id);
+    path = mem_printf("%s/in-force", engine->state_dir);
+    result = file_write(engine, path, slice_of(id), err);
+    free(path);
+  }
+  return result == 0 ? configs_clean(engine, err) : -1;
+}
+
+int state_dir_in_force(struct disk *disk, const char *state_dir, bool *found, uint64_t *id,
+                       struct err *err) {
+  char *path = mem_printf("%s/in-force", state_dir);
+  struct disk_stat stat;
+  struct disk_file *file = NULL;
+  int result = disk_stat(disk, path, found, &stat, err);
+  if (result == 0 && *found) result = disk_open(disk, path, DISK_READ, &file, err);
+  if (file != NULL) {
+    char text[24];
+    size_t got = 0;
+    result = disk_read(file, text, sizeof text - 1, 0, &got, err);
+    text[got] = '\0';
+    if (result == 0 && sscanf(text, "%16" SCNx64, id) != 1)
+      result = err_set(err, ERR_CORRUPT, "%s is damaged", path);
+    disk_close(file);
+  }
+  free(path);
   return result;
 }
 

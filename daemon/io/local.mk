@@ -21,6 +21,7 @@ libtidemark_a_SOURCES += \
 	daemon/io/io.h \
 	daemon/io/io_real.c \
 	daemon/io/io_sim.c daemon/io/io_sim.h \
+	daemon/io/lock_holder.c daemon/io/lock_holder.h \
 	daemon/io/loop.c daemon/io/loop.h \
 	daemon/io/loop_real.c daemon/io/loop_real.h \
 	daemon/io/loop_sim.c daemon/io/loop_sim.h \

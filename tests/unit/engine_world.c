@@ -78,14 +78,16 @@ static void produce(struct world *world, FILE *stream) {
   if (world->piece_bytes == 0 && !world->scripted) send(world, world->input.len);
 }
 
-static int turns(struct world *world, uint64_t calls_before, struct err *err) {
-  struct engine *engine = world->engine;
+static int turns(struct world *world, struct running *running, uint64_t calls_before,
+                 struct err *err) {
   for (world->turns = 0;; world->turns++) {
+    world->engine = running->engine;
     if (world->turn != NULL && !world->turn(world)) {
       return err_set(err, ERR_OTHER, "switched off");
     }
     if (world->piece_bytes > 0) send(world, world->piece_bytes);
-    engine_turn(engine);
+    if (running_turn(running, err) != 0) return -1;
+    const struct engine *engine = world->engine = running->engine;
     engine_figures(engine, &world->figures);
     if (world->figures.queued_bytes > world->queued_bytes_most)
       world->queued_bytes_most = world->figures.queued_bytes;
@@ -103,32 +105,19 @@ static int turns(struct world *world, uint64_t calls_before, struct err *err) {
   }
 }
 
-struct loaded {
-  struct config *config;
-  struct graph *graph;
-  struct engine *engine;
-};
-
 static int load(struct world *world, const char *path, const struct diag *diag,
-                struct loaded *loaded, struct err *err) {
+                struct running **running, struct err *err) {
   struct config_source source = {.disk = world->disk, .env = no_env};
-  struct config *config = config_load(path, registry_catalog(), &source);
-  *loaded = (struct loaded){.config = config};
-  if (config->n_pipelines == 1 && !config_errors_any(&config->errors)) {
-    loaded->graph =
-        graph_compile(config->pipelines[0], &config->arena, &world->io, &config->errors);
+  struct configuration *configuration = configuration_load(path, &world->io, &source);
+  configuration_say(configuration, path, diag);
+  *running = NULL;
+  if (configuration_valid(configuration)) {
+    *running = running_open(configuration, configuration->graphs[0], &world->io, diag, err);
+  } else {
+    err_set(err, ERR_CONFIG, "the configuration is wrong");
   }
-  for (size_t i = 0; i < config->errors.n; i++) {
-    fprintf(diag->stream, "%s\n", config->errors.list[i].text);
-  }
-  if (loaded->graph == NULL) return err_set(err, ERR_CONFIG, "the configuration is wrong");
-  return engine_open(&loaded->engine, loaded->graph, &world->io, diag, err);
-}
-
-static void unload(struct loaded *loaded) {
-  engine_close(loaded->engine);
-  graph_free(loaded->graph);
-  config_free(loaded->config);
+  configuration_release(configuration);
+  return *running != NULL ? 0 : -1;
 }
 
 static FILE *life_begin(struct world *world, struct err *err) {
@@ -151,14 +140,13 @@ int world_life(struct world *world, struct err *err) {
   uint64_t calls_before = sim_disk_calls(world->disk);
   FILE *stream = life_begin(world, err);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
-  struct loaded loaded;
-  int result = load(world, "/p.yaml", &diag, &loaded, err);
-  world->engine = loaded.engine;
+  struct running *running;
+  int result = load(world, "/p.yaml", &diag, &running, err);
   if (result == 0) {
     produce(world, stream);
-    result = turns(world, calls_before, err);
+    result = turns(world, running, calls_before, err);
   }
-  unload(&loaded);
+  running_close(running);
   life_end(world, stream);
   return result;
 }
@@ -167,17 +155,13 @@ int world_pair(struct world *world, const char *other, struct err *other_err) {
   struct err err = {0};
   FILE *stream = life_begin(world, &err);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
-  struct loaded first, second;
+  struct running *first, *second;
   if (load(world, "/p.yaml", &diag, &first, &err) != 0) fail_msg("%s", err.text);
   if (load(world, other, &diag, &second, &err) != 0) fail_msg("%s", err.text);
-  world->engine = first.engine;
-  int result = turns(world, 0, &err);
-  if (result == 0 && second.engine != NULL) {
-    world->engine = second.engine;
-    if (turns(world, 0, &err) != 0) *other_err = err;
-  }
-  unload(&second);
-  unload(&first);
+  int result = turns(world, first, 0, &err);
+  if (result == 0 && turns(world, second, 0, &err) != 0) *other_err = err;
+  running_close(second);
+  running_close(first);
   life_end(world, stream);
   return result;
 }

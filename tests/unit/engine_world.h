@@ -17,6 +17,7 @@
 #include "daemon/flow/engine.h"
 #include "daemon/io/io_sim.h"
 #include "daemon/record/time.h"
+#include "daemon/supervisor/running.h"
 
 #define WORLD_START_US INT64_C(1767225600000000) /* 2026-01-01 */
 

@@ -108,38 +108,6 @@ static void stop_stdin(void **state) {
   world_fini(&wanted);
 }
 
-/* A long log behind the record, more than the queues hold: the stop comes all the same. */
-static void stop_long_log(void **state) {
-  (void)state;
-  struct world world;
-  struct err err = {0};
-  world_init(&world,
-             WORLD_HEAD("queue: {bytes: 64KiB}\ncheckpoint: {interval: 1h}\nepoch: {bytes: "
-                        "8KiB}\n") "sources:\n  in: {type: file, path: /in/a.ndjson}\n"
-                                   "transforms:\n  all: {type: map, input: in, select: {d: '100 "
-                                   "/ cast(d as int)'}}\n"
-                                   "sinks:\n  out: {type: file, input: all, path: "
-                                   "/out/out.ndjson}\n");
-  world_put_lines(&world, "/in/a.ndjson", 6000, 3, "\"000\"");
-  world.calls_max = 190;
-  world_life(&world, &err);
-  world_crash(&world, SIM_UNSYNCED_DROPPED, 1);
-  uint64_t epochs = world.figures.epoch;
-  world.calls_max = 0;
-  world_configure(&world,
-                  WORLD_HEAD("queue: {bytes: 64KiB}\ncheckpoint: {interval: 1h}\nepoch: {bytes: "
-                             "8KiB}\n") "sources:\n  in: {type: file, path: /in/a.ndjson}\n"
-                                        "transforms:\n  all: {type: map, input: in, on_error: "
-                                        "stop,\n"
-                                        "        select: {d: '100 / cast(d as int)'}}\n"
-                                        "sinks:\n  out: {type: file, input: all, path: "
-                                        "/out/out.ndjson}\n");
-  print_message("%llu epochs in the log\n", (unsigned long long)epochs);
-  assert_int_equal(world_life(&world, &err), -1);
-  world_expect_error(&err, ERR_DATA, "stopped in front of a record");
-  world_fini(&world);
-}
-
 /* ------------------------------------------------------------------ drains */
 
 /* Drained at any turn, of recoveries too: all that was taken is delivered, and the next life goes
@@ -224,8 +192,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(stop_in_source), cmocka_unit_test(stop_in_transform),
       cmocka_unit_test(stop_and_crash), cmocka_unit_test(stop_stdin),
-      cmocka_unit_test(stop_long_log),  cmocka_unit_test(drains),
-      cmocka_unit_test(two_engines),
+      cmocka_unit_test(drains),         cmocka_unit_test(two_engines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

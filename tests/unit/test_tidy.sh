@@ -23,6 +23,7 @@ daemon/flow:config daemon/base daemon/io daemon/record daemon/expr daemon/wal da
 sources:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow
 transforms:config daemon/base daemon/io daemon/record daemon/expr daemon/state daemon/flow
 sinks:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow
+daemon/supervisor:config daemon/base daemon/io daemon/record daemon/expr daemon/flow
 daemon/admin:config daemon/base daemon/io daemon/http daemon/record daemon/expr daemon/state daemon/flow'
 includes=$(echo "$rooms" | while IFS=: read -r room allowed; do
   find "$room" -name '*.[ch]' -o -name '*.cc' | xargs grep -Hn '^#include "' | while IFS= read -r line; do
