@@ -3,6 +3,7 @@ libtidemark_a_SOURCES += \
 	transforms/dedup/dedup.c transforms/dedup/dedup.h \
 	transforms/dedup/first.c \
 	transforms/dedup/last.c \
+	transforms/definition.c transforms/definition.h \
 	transforms/filter.c \
 	transforms/keys.c transforms/keys.h \
 	transforms/map.c \
@@ -14,6 +15,7 @@ libtidemark_a_SOURCES += \
 	transforms/window/aggregate_pick.c \
 	transforms/window/aggregate_sum.c \
 	transforms/window/assign.c \
+	transforms/window/definition.c \
 	transforms/window/emit.c \
 	transforms/window/shard.c \
 	transforms/window/state.c \

@@ -54,7 +54,7 @@ bool world_said(const struct world *world, const char *text) {
   return world->said != NULL && strstr(world->said, text) != NULL;
 }
 
-static const char *no_env(void *arg, const char *name) {
+const char *world_env(void *arg, const char *name) {
   (void)arg;
   (void)name;
   return NULL;
@@ -107,7 +107,7 @@ static int turns(struct world *world, struct running *running, uint64_t calls_be
 
 static int load(struct world *world, const char *path, const struct diag *diag,
                 struct running **running, struct err *err) {
-  struct config_source source = {.disk = world->disk, .env = no_env};
+  struct config_source source = {.disk = world->disk, .env = world_env};
   struct configuration *configuration = configuration_load(path, &world->io, &source);
   configuration_say(configuration, path, diag);
   *running = NULL;
@@ -120,7 +120,7 @@ static int load(struct world *world, const char *path, const struct diag *diag,
   return *running != NULL ? 0 : -1;
 }
 
-static FILE *life_begin(struct world *world, struct err *err) {
+FILE *world_begin(struct world *world, struct err *err) {
   free(world->said);
   FILE *stream = open_memstream(&world->said, &world->said_len);
   assert_int_equal(io_sim_open(&world->io, world->seed++, world->wall_us, world->disk, err), 0);
@@ -129,7 +129,7 @@ static FILE *life_begin(struct world *world, struct err *err) {
   return stream;
 }
 
-static void life_end(struct world *world, FILE *stream) {
+void world_end(struct world *world, FILE *stream) {
   world->engine = NULL;
   world->wall_us = clock_wall_us(world->io.clock) + 1000000;
   io_sim_close(&world->io);
@@ -138,7 +138,7 @@ static void life_end(struct world *world, FILE *stream) {
 
 int world_life(struct world *world, struct err *err) {
   uint64_t calls_before = sim_disk_calls(world->disk);
-  FILE *stream = life_begin(world, err);
+  FILE *stream = world_begin(world, err);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct running *running;
   int result = load(world, "/p.yaml", &diag, &running, err);
@@ -147,13 +147,13 @@ int world_life(struct world *world, struct err *err) {
     result = turns(world, running, calls_before, err);
   }
   running_close(running);
-  life_end(world, stream);
+  world_end(world, stream);
   return result;
 }
 
 int world_pair(struct world *world, const char *other, struct err *other_err) {
   struct err err = {0};
-  FILE *stream = life_begin(world, &err);
+  FILE *stream = world_begin(world, &err);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct running *first, *second;
   if (load(world, "/p.yaml", &diag, &first, &err) != 0) fail_msg("%s", err.text);
@@ -162,7 +162,7 @@ int world_pair(struct world *world, const char *other, struct err *other_err) {
   if (result == 0 && turns(world, second, 0, &err) != 0) *other_err = err;
   running_close(second);
   running_close(first);
-  life_end(world, stream);
+  world_end(world, stream);
   return result;
 }
 

@@ -71,6 +71,11 @@ int world_life(struct world *world, struct err *err);
 /* A life of /p.yaml beside one of another configuration, on one loop. The first one's end is
  * returned when both have ended; other_err is the second one's error, if it has one. */
 int world_pair(struct world *world, const char *other, struct err *other_err);
+/* The parts of a life, for tests that make turns of their own: the machine is switched on, and off.
+ * The stream gets the diagnostics (world->said). */
+FILE *world_begin(struct world *world, struct err *err);
+void world_end(struct world *world, FILE *stream);
+const char *world_env(void *arg, const char *name); /* no variable is set */
 /* A life that must come to its end. */
 void world_live(struct world *world, const char *what);
 /* What was not synced may be gone; the faults are over. */

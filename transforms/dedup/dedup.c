@@ -2,6 +2,7 @@
 #include "transforms/dedup/dedup.h"
 
 #include "daemon/base/mem.h"
+#include "transforms/definition.h"
 #include "transforms/transforms.h"
 
 #include <stddef.h>
@@ -53,6 +54,26 @@ static int dedup_compile(void *instance, struct compile *compile) {
     return dedup_last_compile(dedup, compile, schema) != 0 ? -1 : result;
   compile_output(compile, "", schema);
   compile_output(compile, "duplicates", schema);
+  return result;
+}
+
+/* The ttl is no part of it: what is held has its time. */
+static void dedup_definition(const void *instance, struct buf *out) {
+  const struct dedup *dedup = instance;
+  definition_put_exprs(out, "key", &dedup->key);
+  definition_put(out, "keep", slice_of(keep_names[dedup->keep]));
+  definition_put(out, "time", slice_of(time_names[dedup->time]));
+  if (dedup->keep == DEDUP_KEEP_LAST) dedup_last_definition(dedup, out);
+}
+
+static int dedup_accept(void *instance, struct slice definition, struct buf *notes,
+                        struct err *err) {
+  (void)notes;
+  struct buf own;
+  buf_init(&own);
+  dedup_definition(instance, &own);
+  int result = definition_same(definition, buf_slice(&own), NULL, err);
+  buf_fini(&own);
   return result;
 }
 
@@ -182,6 +203,8 @@ const struct transform_plugin transform_dedup = {
     .finish = dedup_finish,
     .next_clock_us = dedup_next_clock,
     .next_watermark_us = dedup_next_watermark,
+    .state_definition = dedup_definition,
+    .state_accept = dedup_accept,
     .save = dedup_save,
     .load = dedup_load,
     .state_keys = dedup_state_keys,

@@ -93,6 +93,8 @@ void dedup_last_finish(struct dedup *dedup, struct keyed_run *run);
 void dedup_last_free(struct dedup_shard *shard);
 void dedup_last_save(const struct dedup *dedup, const struct dedup_shard *shard, struct buf *out);
 int dedup_last_load(struct dedup *dedup, struct dedup_shard *shard, struct slice body, size_t *at);
+/* The fields that are held with a record: what the bytes of a row stand for. */
+void dedup_last_definition(const struct dedup *dedup, struct buf *out);
 /* The lowest time at which a held record goes on, TIME_MAX_US for never. */
 int64_t dedup_last_next_us(const struct dedup *dedup);
 

@@ -5,6 +5,7 @@
  * What goes out in an epoch (and what was replaced: the duplicates) is taken off the key and kept
  * in a list until finish() has made a batch of it. */
 #include "transforms/dedup/dedup.h"
+#include "transforms/definition.h"
 
 #include "daemon/base/hash.h"
 #include "daemon/base/mem.h"
@@ -395,4 +396,20 @@ int dedup_last_load(struct dedup *dedup, struct dedup_shard *shard, struct slice
     }
   }
   return 0;
+}
+
+void dedup_last_definition(const struct dedup *dedup, struct buf *out) {
+  const struct dedup_mirror *mirror = dedup->mirror;
+  struct buf text;
+  buf_init(&text);
+  for (size_t i = 0; i < mirror->n; i++) {
+    const struct slot *slot = &mirror->in->slots[mirror->in_slots[i]];
+    buf_clear(&text);
+    if (slot->kind == SLOT_DECODED)
+      path_put(&text, &slot->path);
+    else
+      buf_put_text(&text, "computed");
+    buf_printf(&text, " %s", value_type_name(slot->type));
+    definition_put(out, "field of the records held", buf_slice(&text));
+  }
 }

@@ -44,6 +44,11 @@ static const struct aggregate_kind *kind_find(struct slice name, bool distinct, 
   return NULL;
 }
 
+const struct aggregate_kind *aggregate_kind_find(struct slice name, bool distinct) {
+  bool known;
+  return kind_find(name, distinct, &known);
+}
+
 /* What is wrong with the call, or NULL. */
 static const char *call_check(struct arena *arena, const struct expr_aggregate *call,
                               const struct aggregate_kind **kind, enum value_type *type) {

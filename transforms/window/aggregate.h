@@ -50,6 +50,9 @@ extern const struct aggregate_kind aggregate_count, aggregate_sum, aggregate_avg
 extern const struct aggregate_kind aggregate_min, aggregate_max, aggregate_first, aggregate_last;
 extern const struct aggregate_kind aggregate_count_distinct;
 
+/* Of that name; NULL. */
+const struct aggregate_kind *aggregate_kind_find(struct slice name, bool distinct);
+
 /* For the reference: kind number i; false behind the last one. */
 bool aggregate_usage(size_t i, const char **usage, const char **text);
 

@@ -4,6 +4,9 @@
 #include "transforms/window/window.h"
 
 #include "daemon/base/hash.h"
+#include "daemon/base/mem.h"
+
+#include <stdlib.h>
 
 enum { WINDOW_STATE_VERSION = 1, FLAG_CLOSED = 1, FLAG_CHANGED = 2 };
 
@@ -49,8 +52,29 @@ static bool key_good(const struct window *window, struct slice key, int64_t star
   return at == key.len;
 }
 
+/* The aggregates that the bytes hold, in order. */
+struct held {
+  const struct aggregate_kind *kind;
+  int into; /* index of ours; -1: left out */
+};
+
+static int acc_load(const struct window *window, struct window_shard *shard,
+                    struct window_group *group, const struct held *held, struct slice body,
+                    size_t *at) {
+  if (held->into >= 0) {
+    const struct aggregate *aggregate = &window->list[held->into];
+    return held->kind->load(&shard->memory, window_acc(aggregate, group), body, at);
+  }
+  void *acc = mem_zalloc(held->kind->bytes);
+  int result = held->kind->load(&shard->memory, acc, body, at);
+  if (held->kind->release != NULL) held->kind->release(&shard->memory, acc);
+  free(acc);
+  return result;
+}
+
 static int group_load(const struct window *window, struct window_shard *shard,
-                      struct window_open *open, struct slice body, size_t *at) {
+                      struct window_open *open, const struct held *held, size_t n_held,
+                      struct slice body, size_t *at) {
   struct slice key;
   uint32_t flags;
   bool created;
@@ -70,16 +94,14 @@ static int group_load(const struct window *window, struct window_shard *shard,
     group->next_changed = open->changed;
     open->changed = group;
   }
-  for (size_t a = 0; a < window->n_aggregates; a++) {
-    const struct aggregate *aggregate = &window->list[a];
-    if (aggregate->kind->load(&shard->memory, window_acc(aggregate, group), body, at) != 0)
-      return -1;
+  for (size_t a = 0; a < n_held; a++) {
+    if (acc_load(window, shard, group, &held[a], body, at) != 0) return -1;
   }
   return 0;
 }
 
-static int open_load(const struct window *window, struct window_shard *shard, struct slice body,
-                     size_t *at) {
+static int open_load(const struct window *window, struct window_shard *shard,
+                     const struct held *held, size_t n_held, struct slice body, size_t *at) {
   int64_t start_us;
   uint32_t closed;
   uint64_t n_groups;
@@ -91,18 +113,18 @@ static int open_load(const struct window *window, struct window_shard *shard, st
   struct window_open *open = window_open_get(shard, start_us);
   open->closed = closed;
   for (uint64_t i = 0; i < n_groups; i++) {
-    if (group_load(window, shard, open, body, at) != 0) return -1;
+    if (group_load(window, shard, open, held, n_held, body, at) != 0) return -1;
   }
   return 0;
 }
 
-static int shard_load(const struct window *window, struct window_shard *shard, struct slice body,
-                      size_t *at) {
+static int shard_load(const struct window *window, struct window_shard *shard,
+                      const struct held *held, size_t n_held, struct slice body, size_t *at) {
   uint64_t n_open;
   if (field_get_i64(body, at, &shard->next_early_us) != 0 || field_get_u64(body, at, &n_open) != 0)
     return -1;
   for (uint64_t i = 0; i < n_open; i++) {
-    if (open_load(window, shard, body, at) != 0) return -1;
+    if (open_load(window, shard, held, n_held, body, at) != 0) return -1;
   }
   return *at == body.len ? 0 : -1;
 }
@@ -113,17 +135,31 @@ int window_load(void *instance, uint32_t index, struct slice body, struct err *e
   uint32_t version, n;
   if (field_get_u32(body, &at, &version) != 0 || version != WINDOW_STATE_VERSION)
     return err_set(err, ERR_CORRUPT, "the state is not that of a window");
-  bool same = field_get_u32(body, &at, &n) == 0 && n == window->n_aggregates;
-  for (size_t i = 0; same && i < window->n_aggregates; i++) {
-    struct slice name;
-    uint32_t distinct;
-    same = field_get_bytes(body, &at, &name) == 0 && field_get_u32(body, &at, &distinct) == 0 &&
-           slice_is(name, window->list[i].kind->name) && distinct == window->list[i].kind->distinct;
+  struct held *held = NULL;
+  int result = -1;
+  if (field_get_u32(body, &at, &n) != 0 ||
+      n != (window->loaded != NULL ? window->n_loaded : window->n_aggregates)) {
+    return err_set(err, ERR_CORRUPT, "the state is that of a window of other aggregates");
   }
-  if (!same) return err_set(err, ERR_CORRUPT, "the state is that of a window of other aggregates");
-  int result = shard_load(window, &window->shards[index], body, &at);
+  held = mem_zalloc((n + 1) * sizeof *held);
+  bool same = true;
+  for (uint32_t i = 0; i < n && same; i++) {
+    struct slice name;
+    uint32_t distinct = 0;
+    same = field_get_bytes(body, &at, &name) == 0 && field_get_u32(body, &at, &distinct) == 0;
+    if (!same) break;
+    held[i].kind = aggregate_kind_find(name, distinct != 0);
+    held[i].into = window->loaded != NULL ? window->loaded[i] : (int)i;
+    same = held[i].kind != NULL &&
+           (held[i].into < 0 || window->list[held[i].into].kind == held[i].kind);
+  }
+  if (!same)
+    err_set(err, ERR_CORRUPT, "the state is that of a window of other aggregates");
+  else if (shard_load(window, &window->shards[index], held, n, body, &at) != 0)
+    err_set(err, ERR_CORRUPT, "the state of a window cannot be at byte %zu", at);
+  else
+    result = 0;
   window_shard_count(&window->shards[index]);
-  if (result != 0)
-    return err_set(err, ERR_CORRUPT, "the state of a window cannot be at byte %zu", at);
-  return 0;
+  free(held);
+  return result;
 }

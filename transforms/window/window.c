@@ -144,6 +144,7 @@ static int group_compile(struct window *window, struct compile *compile, struct 
   struct expr_list list;
   if (columns_read(compile, window->group_by, &list) != 0) return -1;
   if (keys_compile(&window->keys, compile, &list, in) != 0) return -1;
+  window->groups = list;
   int result = 0;
   for (size_t i = 0; i < list.n; i++) {
     const struct expr *expr = window->keys.columns[i].expr;
@@ -249,6 +250,12 @@ static void window_state_free(void *instance) {
   window->n_shards = 0;
 }
 
+static void window_fini(void *instance) {
+  struct window *window = instance;
+  free(window->loaded);
+  window->loaded = NULL;
+}
+
 static void window_prepare(const void *instance, const struct expr_run *run,
                            struct keyed_view *view) {
   const struct window *window = instance;
@@ -324,6 +331,9 @@ const struct transform_plugin transform_window = {
     .finish = window_finish,
     .next_clock_us = window_next_clock,
     .next_watermark_us = window_next_watermark,
+    .fini = window_fini,
+    .state_definition = window_definition,
+    .state_accept = window_accept,
     .save = window_save,
     .load = window_load,
     .state_keys = window_state_keys,

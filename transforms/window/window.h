@@ -5,6 +5,7 @@
  * shard.c     an epoch in one shard: records in, windows closed
  * emit.c      results joined over the shards and made into batches
  * state.c     save and load
+ * definition.c  what the state means, and which other one is understood
  * aggregate*  what is computed
  *
  * State of a shard: one table whose keys are a window's start and the group's key, so that a row
@@ -51,6 +52,11 @@ struct window {
   bool early;       /* results before the close */
   bool conflicting; /* some aggregate may refuse a value because of those before */
   struct expr *having_expr;
+  struct expr_list groups; /* group_by */
+  /* State of another definition: where its aggregates go, in its order; -1: left out. NULL: it is
+   * of this one. */
+  int *loaded;
+  size_t n_loaded, cap_loaded;
   struct rowset *out; /* slots: window_start, window_end, group, aggregates, _revision, _final */
 
   struct window_shard *shards;
@@ -156,5 +162,7 @@ void window_result_add(const struct window *window, struct window_shard *shard,
 
 void window_save(const void *instance, uint32_t index, struct buf *out);
 int window_load(void *instance, uint32_t index, struct slice body, struct err *err);
+void window_definition(const void *instance, struct buf *out);
+int window_accept(void *instance, struct slice definition, struct buf *notes, struct err *err);
 
 #endif

@@ -1,0 +1,288 @@
+/* Reloads in a simulated world: the configuration changes between two epochs or not at all,
+ * whatever the disk does meanwhile. */
+#include "engine_world.h"
+
+#include "daemon/supervisor/supervisor.h"
+
+#define HEAD                                                                                       \
+  WORLD_HEAD(WORLD_CALM)                                                                           \
+  "sources:\n  in: {type: file, path: /in/a.ndjson, event_time: t, max_future: 1000d,\n"           \
+  "       watermark: {max_lateness: 2s}}\n"
+#define SUMS(name, more)                                                                           \
+  "  " name ": {type: window, input: once, window: {tumbling: 5s}, group_by: k,\n"                 \
+  "         aggregate: {n: count(*), v: sum(v)}" more "}\n"
+#define BEFORE                                                                                     \
+  HEAD "transforms:\n"                                                                             \
+       "  once: {type: dedup, input: in, key: id, ttl: 1h}\n" SUMS(                                \
+           "sums", "") "sinks:\n  out: {type: file, input: sums, path: /out/out.ndjson}\n"
+/* A sink more, other settings, and what does not concern the state. */
+#define AFTER                                                                                      \
+  HEAD "workers: 2\n"                                                                              \
+       "transforms:\n"                                                                             \
+       "  once: {type: dedup, input: in, key: id, ttl: 1h}\n" SUMS("sums", ", having: n > 0")      \
+           SUMS("more", "") "sinks:\n"                                                             \
+                            "  out: {type: file, input: sums, path: /out/out.ndjson}\n"            \
+                            "  more_out: {type: file, input: more, path: /out/more.ndjson}\n"
+
+struct step { /* at a turn the file is another one, and the daemon is told */
+  uint64_t turn;
+  const char *yaml;
+};
+
+static struct reload_result last;
+static char last_text[4096];
+static uint64_t turns_made;
+
+static void ended(void *arg, const struct running *running, const struct err *err) {
+  (void)running;
+  if (err != NULL) *(struct err *)arg = *err;
+}
+
+/* 0: all pipelines came to their end. */
+static int live(struct world *world, const struct step *steps, size_t n_steps, uint64_t calls_max,
+                struct err *err) {
+  uint64_t calls_before = sim_disk_calls(world->disk);
+  FILE *stream = world_begin(world, err);
+  struct diag diag = {.stream = stream, .level = DIAG_INFO};
+  struct config_source source = {.disk = world->disk, .env = world_env};
+  struct supervisor_options options = {.io = &world->io,
+                                       .diag = &diag,
+                                       .path = "/p.yaml",
+                                       .env = world_env,
+                                       .ended = ended,
+                                       .arg = err};
+  struct configuration *configuration = configuration_load("/p.yaml", &world->io, &source);
+  struct supervisor *supervisor = NULL;
+  char *name = NULL;
+  *err = (struct err){0};
+  int result = 0;
+  last = (struct reload_result){0};
+  if (!configuration_valid(configuration)) {
+    configuration_release(configuration);
+    result = err_set(err, ERR_CONFIG, "the configuration is wrong");
+  } else {
+    result = supervisor_open(&supervisor, &options, configuration, &name, err);
+  }
+  free(name);
+  for (turns_made = 0; result == 0 && supervisor_pipelines(supervisor) > 0; turns_made++) {
+    for (size_t i = 0; i < n_steps; i++) {
+      if (steps[i].turn != turns_made) continue;
+      world_configure(world, steps[i].yaml);
+      supervisor_reload(supervisor);
+    }
+    supervisor_turn(supervisor);
+    if (supervisor_pipelines(supervisor) == 0) break;
+    if (calls_max > 0 && sim_disk_calls(world->disk) - calls_before > calls_max)
+      result = err_set(err, ERR_IO, "the machine is down");
+    if (turns_made > 100000) fail_msg("it does not come to an end\n%s", world->said);
+    int64_t next_us = supervisor_next_turn_us(supervisor), now_us = clock_wall_us(world->io.clock);
+    int64_t wait_us = next_us == TIME_MAX_US ? 1000000 : next_us > now_us ? next_us - now_us : 0;
+    if (result == 0 && loop_wait(world->io.loop, wait_us, err) != 0) result = -1;
+  }
+  if (result == 0 && err->text[0] != '\0') result = -1;
+  if (supervisor != NULL) {
+    last = *supervisor_reload_result(supervisor);
+    snprintf(last_text, sizeof last_text, "%s", last.text != NULL ? last.text : "");
+    last.text = last_text;
+  }
+  supervisor_close(supervisor);
+  world_end(world, stream);
+  return result;
+}
+
+static void world_with_input(struct world *world, const char *pipeline) {
+  struct buf text;
+  buf_init(&text);
+  world_init(world, pipeline);
+  world_records(&text, 900, 0, 3);
+  world_put(world->disk, "/in/a.ndjson", buf_slice(&text));
+  buf_fini(&text);
+  struct err err;
+  assert_int_equal(disk_sync_dir(world->disk, "/in", &err), 0);
+}
+
+static void undisturbed(struct world *wanted) {
+  world_with_input(wanted, BEFORE);
+  world_live(wanted, "undisturbed");
+}
+
+/* Each turn is a place to change at, and no result shows it. */
+static void at_any_turn(void **state) {
+  (void)state;
+  struct world wanted;
+  undisturbed(&wanted);
+  uint64_t changed = 0, all = wanted.turns;
+  for (uint64_t turn = 0; turn < all + 2; turn += 1 + all / 60) {
+    struct world world;
+    struct err err;
+    struct step steps[] = {{turn, AFTER}, {turn + 3, BEFORE}, {turn + 9, AFTER}};
+    world_with_input(&world, BEFORE);
+    world.seed = turn + 1;
+    if (live(&world, steps, 3, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+    world_same(&world, &wanted, world_out, "reloaded");
+    changed += last.succeeded;
+    assert_int_equal(last.refused, 0);
+    world_fini(&world);
+  }
+  print_message("%llu reloads\n", (unsigned long long)changed);
+  assert_true(changed > 60);
+  world_fini(&wanted);
+}
+
+/* Switched off at each call of the disk around a reload: the next start finishes what the old one
+ * had begun, and goes on as the new one. */
+static void crash_anywhere(void **state) {
+  (void)state;
+  struct world wanted;
+  undisturbed(&wanted);
+  struct world world;
+  struct err err;
+  struct step steps[] = {{20, AFTER}};
+  world_with_input(&world, BEFORE);
+  if (live(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+  uint64_t calls = sim_disk_calls(world.disk), finished_by_old = 0;
+  world_fini(&world);
+  for (uint64_t n = 1; n <= calls; n++) {
+    for (int unsynced = 0; unsynced < 2; unsynced++) {
+      world_with_input(&world, BEFORE);
+      world.seed = n;
+      uint64_t before = sim_disk_calls(world.disk);
+      sim_disk_set_faults(world.disk,
+                          (struct sim_disk_faults){.fail_at = before + n, .fail_is_crash = true});
+      live(&world, steps, 1, n, &err);
+      world_crash(&world, unsynced ? SIM_UNSYNCED_MIXED : SIM_UNSYNCED_DROPPED, n);
+      world_configure(&world, AFTER);
+      if (live(&world, NULL, 0, 0, &err) != 0)
+        fail_msg("call %llu: %s\n%s", (unsigned long long)n, err.text, world.said);
+      finished_by_old += world_said(&world, "finished first");
+      world_same(&world, &wanted, world_out, "switched off around a reload");
+      world_fini(&world);
+    }
+  }
+  print_message("%llu crashes, %llu times the old one finished first\n",
+                (unsigned long long)(2 * calls), (unsigned long long)finished_by_old);
+  assert_true(finished_by_old > calls / 10);
+  world_fini(&wanted);
+}
+
+/* What cannot be is refused, and the old one goes on. */
+static void refused(void **state) {
+  (void)state;
+  static const struct {
+    const char *yaml, *why;
+  } cases[] = {
+      {"sources: {in: {type: file}}\n", "the option \"path\" is missing"},
+      {"not yaml: [", "yaml"},
+      {HEAD "transforms:\n"
+            "  once: {type: dedup, input: in, key: id, ttl: 1h}\n"
+            "  sums: {type: window, input: once, window: {tumbling: 5s}, group_by: v,\n"
+            "         aggregate: {n: count(*)}}\n"
+            "sinks:\n  out: {type: file, input: sums, path: /out/out.ndjson}\n",
+       "group_by has changed (it was k)"},
+      {HEAD "transforms:\n"
+            "  once: {type: dedup, input: in, key: [id, k], ttl: 1h}\n" SUMS(
+                "sums", "") "sinks:\n  out: {type: file, input: sums, path: /out/out.ndjson}\n",
+       "key has changed"},
+      {"shards: 8\npipeline: p\nstate: {dir: /state}\n"
+       "sources:\n  in: {type: file, path: /in/a.ndjson}\n"
+       "sinks:\n  out: {type: file, input: in, path: /out/out.ndjson}\n",
+       "shards is fixed"},
+      {"pipeline: p\nstate: {dir: /elsewhere}\nshards: 4\n"
+       "sources:\n  in: {type: file, path: /in/a.ndjson}\n"
+       "sinks:\n  out: {type: file, input: in, path: /out/out.ndjson}\n",
+       "state.dir cannot change"},
+  };
+  struct world wanted;
+  undisturbed(&wanted);
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct world world;
+    struct err err;
+    struct step steps[] = {{15, cases[i].yaml}};
+    world_with_input(&world, BEFORE);
+    if (live(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+    world_same(&world, &wanted, world_out, "refused");
+    assert_int_equal(last.refused, 1);
+    if (strcasestr(last_text, cases[i].why) == NULL)
+      fail_msg("case %zu says\n%s\nwithout \"%s\"", i, last_text, cases[i].why);
+    world_fini(&world);
+  }
+  world_fini(&wanted);
+}
+
+static size_t count_lines(struct world *world, const char *path, const char *with) {
+  struct buf text;
+  world_get(world->disk, path, &text);
+  size_t n = 0;
+  for (const char *at = buf_cstr(&text); (at = strstr(at, with)) != NULL; at++) n++;
+  buf_fini(&text);
+  return n;
+}
+
+/* A reset begins anew: the dedup passes again what it had seen, once. */
+static void reset(void **state) {
+  (void)state;
+#define DEDUP(key, more)                                                                           \
+  WORLD_HEAD(WORLD_CALM)                                                                           \
+  "sources:\n  in: {type: file, path: /in/*.ndjson, read_order: sequential}\n"                     \
+  "transforms:\n  once: {type: dedup, input: in, ttl: 1h, key: " key more "}\n"                    \
+  "sinks:\n  out: {type: file, input: once, path: /out/out.ndjson}\n"
+  struct world world;
+  struct err err;
+  world_init(&world, DEDUP("id", ""));
+  world_put_lines(&world, "/in/a.ndjson", 300, -1, "");
+  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
+  assert_int_equal(count_lines(&world, "/out/out.ndjson", "\n"), 300);
+  /* Two more lives: the same key in other words is another definition. */
+  world_configure(&world, DEDUP("id + 0", ""));
+  assert_int_equal(live(&world, NULL, 0, 0, &err), -1);
+  world_expect_error(&err, ERR_CONFIG, "on_incompatible: reset");
+  world_configure(&world, DEDUP("id + 0", ", on_incompatible: reset"));
+  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
+  assert_true(world_said(&world, "[state-reset]"));
+  world_fini(&world);
+}
+
+/* An aggregate more: open windows have nothing of it before the change; the others keep theirs. */
+static void aggregate_added(void **state) {
+  (void)state;
+#define COUNTED(aggregates)                                                                        \
+  WORLD_HEAD("checkpoint: {interval: 1h}\nepoch: {records: 10}\n")                                 \
+  "sources:\n  in: {type: stdin}\n"                                                                \
+  "transforms:\n  all: {type: window, input: in, window: {tumbling: 1d}, group_by: k,\n"           \
+  "        time: processing, aggregate: {" aggregates "}}\n"                                       \
+  "sinks:\n  out: {type: file, input: all, path: /out/out.ndjson}\n"
+  struct world world;
+  struct err err = {0};
+  world_init(&world, COUNTED("n: count(*), s: sum(v), gone: max(v)"));
+  for (int i = 1; i <= 100; i++) buf_printf(&world.input, "{\"k\":\"a\",\"v\":%d}\n", i);
+  uint64_t drain_turn = 40;
+  world.turn = world_drain_at;
+  world.arg = &drain_turn;
+  world.piece_bytes = 60;
+  world_live(&world, "the first part");
+  uint64_t first = world.figures.records;
+  assert_true(first > 10 && first < 90);
+  world_configure(&world, COUNTED("m: min(v), total: sum(v), n: count(*)"));
+  world.turn = NULL;
+  world.input_ends = true;
+  world_live(&world, "the rest");
+  assert_true(world_said(&world, "aggregate m starts empty"));
+  assert_true(world_said(&world, "1 aggregate held is left out"));
+  struct buf text;
+  world_get(world.disk, "/out/out.ndjson", &text);
+  char wanted[100];
+  snprintf(wanted, sizeof wanted, "\"k\":\"a\",\"m\":%llu,\"total\":5050,\"n\":100}",
+           (unsigned long long)first + 1);
+  if (strstr(buf_cstr(&text), wanted) == NULL)
+    fail_msg("%s is not in\n%s", wanted, buf_cstr(&text));
+  buf_fini(&text);
+  world_fini(&world);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(at_any_turn), cmocka_unit_test(crash_anywhere),  cmocka_unit_test(refused),
+      cmocka_unit_test(reset),       cmocka_unit_test(aggregate_added),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
