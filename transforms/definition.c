@@ -35,14 +35,18 @@ static bool next_but(struct slice *rest, const char *except, struct slice *what,
 }
 
 int definition_same(struct slice old, struct slice new, const char *except, struct err *err) {
+  struct slice before = {0}; /* of which there may be one more in one of them */
   for (;;) {
     struct slice old_what = {0}, old_text = {0}, new_what = {0}, new_text = {0};
     bool old_any = next_but(&old, except, &old_what, &old_text);
     bool new_any = next_but(&new, except, &new_what, &new_text);
     if (!old_any && !new_any) return 0;
-    if (old_any && new_any && slice_equal(old_what, new_what) && slice_equal(old_text, new_text))
+    if (old_any && new_any && slice_equal(old_what, new_what) && slice_equal(old_text, new_text)) {
+      before = old_what;
       continue;
-    struct slice what = old_any ? old_what : new_what;
+    }
+    struct slice what =
+        old_any && (!new_any || !slice_equal(new_what, before)) ? old_what : new_what;
     bool both = old_any && new_any && slice_equal(old_what, new_what);
     if (!both) return err_set(err, ERR_CONFIG, "%.*s has changed", SLICE_ARG(what));
     return err_set(err, ERR_CONFIG, "%.*s has changed (it was %.*s)", SLICE_ARG(what),

@@ -26,7 +26,7 @@
 
 struct step { /* at a turn the file is another one, and the daemon is told */
   uint64_t turn;
-  const char *yaml;
+  const char *yaml; /* NULL: what is in /q.yaml from the beginning */
 };
 
 static struct reload_result last;
@@ -41,13 +41,14 @@ static void ended(void *arg, const struct running *running, const struct err *er
 /* 0: all pipelines came to their end. */
 static int live(struct world *world, const struct step *steps, size_t n_steps, uint64_t calls_max,
                 struct err *err) {
+  const char *changed = n_steps > 0 && steps[0].yaml == NULL ? "/q.yaml" : "/p.yaml";
   uint64_t calls_before = sim_disk_calls(world->disk);
   FILE *stream = world_begin(world, err);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct config_source source = {.disk = world->disk, .env = world_env};
   struct supervisor_options options = {.io = &world->io,
                                        .diag = &diag,
-                                       .path = "/p.yaml",
+                                       .path = changed,
                                        .env = world_env,
                                        .ended = ended,
                                        .arg = err};
@@ -67,7 +68,7 @@ static int live(struct world *world, const struct step *steps, size_t n_steps, u
   for (turns_made = 0; result == 0 && supervisor_pipelines(supervisor) > 0; turns_made++) {
     for (size_t i = 0; i < n_steps; i++) {
       if (steps[i].turn != turns_made) continue;
-      world_configure(world, steps[i].yaml);
+      if (steps[i].yaml != NULL) world_configure(world, steps[i].yaml);
       supervisor_reload(supervisor);
     }
     supervisor_turn(supervisor);
@@ -137,8 +138,9 @@ static void crash_anywhere(void **state) {
   undisturbed(&wanted);
   struct world world;
   struct err err;
-  struct step steps[] = {{20, AFTER}};
+  struct step steps[] = {{20, NULL}};
   world_with_input(&world, BEFORE);
+  world_put(world.disk, "/q.yaml", slice_of(AFTER));
   if (live(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
   uint64_t calls = sim_disk_calls(world.disk), finished_by_old = 0;
   world_fini(&world);
@@ -146,6 +148,7 @@ static void crash_anywhere(void **state) {
     for (int unsynced = 0; unsynced < 2; unsynced++) {
       world_with_input(&world, BEFORE);
       world.seed = n;
+      world_put(world.disk, "/q.yaml", slice_of(AFTER));
       uint64_t before = sim_disk_calls(world.disk);
       sim_disk_set_faults(world.disk,
                           (struct sim_disk_faults){.fail_at = before + n, .fail_is_crash = true});
@@ -242,6 +245,11 @@ static void reset(void **state) {
   world_fini(&world);
 }
 
+static bool drain_after_30(struct world *world) {
+  if (world->figures.records > 30) engine_drain(world->engine);
+  return true;
+}
+
 /* An aggregate more: open windows have nothing of it before the change; the others keep theirs. */
 static void aggregate_added(void **state) {
   (void)state;
@@ -252,12 +260,9 @@ static void aggregate_added(void **state) {
   "        time: processing, aggregate: {" aggregates "}}\n"                                       \
   "sinks:\n  out: {type: file, input: all, path: /out/out.ndjson}\n"
   struct world world;
-  struct err err = {0};
   world_init(&world, COUNTED("n: count(*), s: sum(v), gone: max(v)"));
   for (int i = 1; i <= 100; i++) buf_printf(&world.input, "{\"k\":\"a\",\"v\":%d}\n", i);
-  uint64_t drain_turn = 40;
-  world.turn = world_drain_at;
-  world.arg = &drain_turn;
+  world.turn = drain_after_30;
   world.piece_bytes = 60;
   world_live(&world, "the first part");
   uint64_t first = world.figures.records;
