@@ -8,8 +8,8 @@ void totals_of(const struct supervisor *supervisor, struct totals *totals) {
     struct engine_figures figures;
     engine_figures(supervisor_pipeline(supervisor, i)->engine, &figures);
     totals->open++;
-    totals->recovering += figures.state == ENGINE_RECOVERING ||
-                          supervisor_pipeline(supervisor, i)->catching_up;
+    totals->recovering +=
+        figures.state == ENGINE_RECOVERING || supervisor_pipeline(supervisor, i)->catching_up;
     totals->records += figures.records;
     totals->replayed_epochs += figures.replayed_epochs;
     if (figures.watermark_us < totals->watermark_us) totals->watermark_us = figures.watermark_us;
