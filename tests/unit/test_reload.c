@@ -33,6 +33,11 @@ static struct reload_result last;
 static char last_text[4096];
 static uint64_t turns_made;
 
+static void unopened(void *arg, const char *pipeline, const struct err *err) {
+  (void)pipeline;
+  *(struct err *)arg = *err;
+}
+
 static void ended(void *arg, const struct running *running, const struct err *err) {
   (void)running;
   if (err != NULL) *(struct err *)arg = *err;
@@ -50,11 +55,11 @@ static int live(struct world *world, const struct step *steps, size_t n_steps, u
                                        .diag = &diag,
                                        .path = changed,
                                        .env = world_env,
+                                       .unopened = unopened,
                                        .ended = ended,
                                        .arg = err};
   struct configuration *configuration = configuration_load("/p.yaml", &world->io, &source);
   struct supervisor *supervisor = NULL;
-  char *name = NULL;
   *err = (struct err){0};
   int result = 0;
   last = (struct reload_result){0};
@@ -62,9 +67,8 @@ static int live(struct world *world, const struct step *steps, size_t n_steps, u
     configuration_release(configuration);
     result = err_set(err, ERR_CONFIG, "the configuration is wrong");
   } else {
-    result = supervisor_open(&supervisor, &options, configuration, &name, err);
+    supervisor = supervisor_open(&options, configuration);
   }
-  free(name);
   for (turns_made = 0; result == 0 && supervisor_pipelines(supervisor) > 0; turns_made++) {
     for (size_t i = 0; i < n_steps; i++) {
       if (steps[i].turn != turns_made) continue;
