@@ -14,6 +14,8 @@ enum component_kind { COMPONENT_SOURCE, COMPONENT_TRANSFORM, COMPONENT_SINK };
 struct component_type {
   const char *name; /* "dedup" */
   const char *text; /* one line */
+  /* More that a user must know, for the reference: paragraphs, NULL-ended; NULL: nothing. */
+  const char *const *notes;
   const struct option *options;
   size_t instance_bytes; /* zeroed, in the configuration's arena; options' offsets count from it */
   /* Transforms: 0 and 1 as min are one, 0 as max is any number. Sources have none, sinks 1..any. */

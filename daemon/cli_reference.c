@@ -181,6 +181,8 @@ static void components_put(struct page *page) {
       const struct component_type *type = catalog->types[kind][i];
       void *instance = mem_zalloc(type->instance_bytes + 1);
       page_component(page, (enum component_kind)kind, type, catalog->common[kind]);
+      for (const char *const *note = type->notes; note != NULL && *note != NULL; note++)
+        page_text(page, "%s", *note);
       ports_put(page, (enum component_kind)kind, type, instance);
       promise_put(page, (enum component_kind)kind, i, instance);
       free(instance);

@@ -9,6 +9,7 @@ dist_example_DATA += \
 	examples/sink-stdout.yaml \
 	examples/source-file.yaml \
 	examples/source-generate.yaml \
+	examples/source-socket.yaml \
 	examples/source-stdin.yaml \
 	examples/transform-dedup.yaml \
 	examples/transform-filter.yaml \

@@ -18,5 +18,7 @@ libtidemark_a_SOURCES += \
 	sources/generate_template.c \
 	sources/line_input.c sources/line_input.h \
 	sources/lines.c sources/lines.h \
+	sources/socket/socket.c \
+	sources/socket/socket_server.c sources/socket/socket_server.h \
 	sources/sources.def sources/sources.h \
 	sources/stdin.c

@@ -26,6 +26,7 @@ TESTS += \
 	tests/flow/082-sequential/pipeline.yaml \
 	tests/flow/090-path-template/pipeline.yaml \
 	tests/flow/091-stdin/pipeline.yaml \
+	tests/flow/092-socket/test.py \
 	tests/flow/100-on-error-stop/test.py \
 	tests/flow/101-on-error-stop-transform/test.py \
 	tests/flow/102-on-error-drop/pipeline.yaml \
@@ -51,6 +52,7 @@ TESTS += \
 	examples/sink-stdout.yaml \
 	examples/source-file.yaml \
 	examples/source-generate.yaml \
+	examples/source-socket.yaml \
 	examples/source-stdin.yaml \
 	examples/transform-dedup.yaml \
 	examples/transform-filter.yaml \

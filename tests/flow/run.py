@@ -35,6 +35,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import tempfile
@@ -446,6 +447,28 @@ def run_case(case):
     check(not missing, "%s: not printed: %s" % (what, missing))
 
 
+def feed_example(case, path, name):
+    """One that listens on a socket's file: says something to it, waits for what comes out, and stops it."""
+    process = case.start("run", path)
+    until = time.monotonic() + LIMIT_S
+    written = lambda: b"".join(tree(case.path("out")).values())
+    said = False
+    while not written():
+        check(process.poll() is None and time.monotonic() < until, "%s: nothing came out" % path)
+        if not said and os.path.exists(case.path(name)):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+                try:
+                    peer.connect(case.path(name))
+                    peer.sendall(b'{"level":"info"}\n{"level":"error"}\n')
+                    said = True
+                except ConnectionRefusedError:
+                    pass
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=LIMIT_S)[1]
+    check(process.returncode == 0, "%s: status %d\n%s" % (path, process.returncode, err.decode()))
+
+
 def run_example(case, path):
     """The user's folder is the scratch folder; examples write below ${DIR:-.}."""
     for command in ("validate", "explain"):
@@ -456,6 +479,9 @@ def run_example(case, path):
     if "type: stdin" in text:
         made = case.command("generate", "--count", "100")
         stdin = made.stdout
+    if "mode: unix," in text:
+        feed_example(case, path, re.search(r'path: "\$\{DIR:-\.\}/(\S+)"', text).group(1))
+        return
     result = case.command("run", path, stdin=stdin)
     check(result.status == 0, "run: status %d\n%s" % (result.status, result.stderr))
     written = {name: data for name, data in tree(case.scratch).items() if not name.startswith("state")}

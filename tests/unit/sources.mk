@@ -5,6 +5,8 @@ check_PROGRAMS += tests/unit/test_source_file tests/unit/test_source_generate \
 	tests/unit/test_source_stdin tests/unit/test_source_tail
 TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/test_source_stdin \
 	tests/unit/test_source_tail
+check_PROGRAMS += tests/unit/test_source_socket
+TESTS += tests/unit/test_source_socket
 endif
 tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
 tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -18,3 +20,6 @@ tests_unit_test_source_stdin_LDADD = $(TEST_LIBS)
 tests_unit_test_source_tail_SOURCES = tests/unit/test_source_tail.c $(SOURCE_HARNESS)
 tests_unit_test_source_tail_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_tail_LDADD = $(TEST_LIBS)
+tests_unit_test_source_socket_SOURCES = tests/unit/test_source_socket.c $(SOURCE_HARNESS)
+tests_unit_test_source_socket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_socket_LDADD = $(TEST_LIBS)
