@@ -1,6 +1,8 @@
 # sources: what this folder adds to the build.
 EXTRA_DIST += sources/README.md
 libtidemark_a_SOURCES += \
+	sources/exec/exec.c \
+	sources/exec/exec_child.c sources/exec/exec_child.h \
 	sources/file/file.c sources/file/file.h \
 	sources/file/file_identity.c \
 	sources/file/file_list.c \

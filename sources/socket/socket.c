@@ -33,26 +33,21 @@ struct socket_source {
 static const char *const mode_names[] = {"tcp", "udp", "unix", "unixgram", NULL};
 
 static const char *const notes[] = {
-    "A line ends with a newline (a carriage return before it is white space to JSON). A half line "
-    "is a record when its "
-    "connection is closed in good order, and lost, with the message socket-half-lost, when the "
-    "connection is cut or "
-    "`idle_timeout` closes it. A line longer than `max_line` goes to the port `errors` with its "
-    "beginning as soon as it "
-    "ends; more than its first `max_line` bytes are never held.",
-    "Nothing tells a peer how far its lines were taken. What was taken is in the log and survives "
-    "a crash; what was "
-    "still in a buffer of the system, or in a line without an end, does not. Where that is not "
-    "enough, use the sources "
-    "`http` or `kafka`.",
+    "A line ends with a newline (a carriage return before it is white space to JSON). A half "
+    "line is a record when its connection is closed in good order, and lost, with the message "
+    "socket-half-lost, when the connection is cut or `idle_timeout` closes it. A line longer "
+    "than `max_line` goes to the port `errors` with its beginning as soon as it ends; more than "
+    "its first `max_line` bytes are never held.",
+    "Nothing tells a peer how far its lines were taken. What was taken is in the log and "
+    "survives a crash; what was still in a buffer of the system, or in a line without an end, "
+    "does not. Where that is not enough, take a source that acknowledges or can be read again.",
     "When the pipeline does not keep up, tcp, unix and unixgram are not read and their senders "
-    "wait. Datagrams of udp "
-    "cannot wait: the system drops what does not fit into `receive_buffer`; what it says of that "
-    "is counted in "
+    "wait. Datagrams of udp cannot wait: the system drops what does not fit into "
+    "`receive_buffer`; what it says of that is counted in "
     "`tidemark_socket_dropped_datagrams_total` and said as socket-dropped.",
     "Over a reload the listener and its connections stay, whatever options change; a changed "
-    "address is bound before "
-    "the old one is left, and connections that came by the old one go on.",
+    "address is bound before the old one is left, and connections that came by the old one go "
+    "on.",
     NULL};
 
 static const struct option socket_options[] = {

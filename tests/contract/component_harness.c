@@ -117,7 +117,8 @@ void *compile_component(struct compile *compile, const struct component_type *ty
   void *instance = arena_zalloc(&compile->arena, type->instance_bytes);
   if (node == NULL) return instance;
   options_read(type->options, node, instance, &compile->arena, &compile->errors);
-  if (type->check != NULL) type->check(instance, node, &compile->errors);
+  if (type->check != NULL && !config_errors_any(&compile->errors))
+    type->check(instance, node, &compile->errors);
   if (config_errors_any(&compile->errors) || compile_plugin == NULL) return instance;
   int result = compile_plugin(instance, compile);
   assert_int_equal(result != 0, config_errors_any(&compile->errors));

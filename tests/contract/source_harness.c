@@ -260,6 +260,7 @@ int source_start(struct source_world *world, const struct source_plugin *plugin,
     return -1;
   }
   give_stdin(world);
+  if (world->furnish != NULL) world->furnish(world, world->furnish_arg);
   static const struct diag_where where = {"pipeline", "source", "source"};
   world->ctx = (struct source_ctx){.io = &world->io,
                                    .diag = &world->diag,
@@ -274,6 +275,24 @@ void source_stop(struct source_world *world) {
   world->plugin->close(world->instance);
   world->plugin = NULL;
   compile_fini(&world->compile);
+}
+
+int source_reload(struct source_world *world, const char *options, struct err *err) {
+  const struct source_plugin *plugin = world->plugin;
+  struct compile compile;
+  compile_init(&compile, &world->io, NULL);
+  void *new = compile_component(&compile, &plugin->type, NULL, options, world->folder);
+  if (plugin->handover.claim(new, &world->io, &world->diag, world->instance, err) != 0) {
+    plugin->close(new);
+    compile_fini(&compile);
+    return -1;
+  }
+  plugin->handover.adopt(new, world->instance);
+  plugin->close(world->instance);
+  compile_fini(&world->compile);
+  world->compile = compile;
+  world->instance = new;
+  return plugin->open(new, &world->ctx, err);
 }
 
 int source_take_once(struct source_world *world, uint64_t bytes, struct err *err) {

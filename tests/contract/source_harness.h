@@ -27,6 +27,9 @@ struct source_world {
   struct disk *disk; /* simulated: outlives the io */
   char folder[64];   /* where files may be made, and "@" in options stands for */
   const char *input; /* what stdin holds, from byte 0 */
+  /* Makes what else a source finds in a new life, before its open(); may be NULL. */
+  void (*furnish)(struct source_world *world, void *arg);
+  void *furnish_arg;
   /* the log */
   struct source_partition partitions[HARNESS_PARTITIONS_MAX];
   uint32_t n_partitions;
@@ -58,6 +61,8 @@ int source_start(struct source_world *world, const struct source_plugin *plugin,
                  const char *options, struct err *err);
 /* One call of take() for so many bytes, waiting for readiness before it; -1 with its error. */
 int source_take_once(struct source_world *world, uint64_t bytes, struct err *err);
+/* As a reload does it: claim, adopt, close, open; a claim that fails changes nothing. */
+int source_reload(struct source_world *world, const char *options, struct err *err);
 void source_stop(struct source_world *world); /* close(); fine when not started */
 /* Starts, takes all in takes of so many bytes, with a restart after each `restart_every` takes (0:
  * none), stops. Fails the test on any error. */

@@ -27,6 +27,7 @@ TESTS += \
 	tests/flow/090-path-template/pipeline.yaml \
 	tests/flow/091-stdin/pipeline.yaml \
 	tests/flow/092-socket/test.py \
+	tests/flow/093-exec/test.py \
 	tests/flow/100-on-error-stop/test.py \
 	tests/flow/101-on-error-stop-transform/test.py \
 	tests/flow/102-on-error-drop/pipeline.yaml \
@@ -50,6 +51,7 @@ TESTS += \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
+	examples/source-exec.yaml \
 	examples/source-file.yaml \
 	examples/source-generate.yaml \
 	examples/source-socket.yaml \

@@ -5,8 +5,8 @@ check_PROGRAMS += tests/unit/test_source_file tests/unit/test_source_generate \
 	tests/unit/test_source_stdin tests/unit/test_source_tail
 TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/test_source_stdin \
 	tests/unit/test_source_tail
-check_PROGRAMS += tests/unit/test_source_socket
-TESTS += tests/unit/test_source_socket
+check_PROGRAMS += tests/unit/test_source_socket tests/unit/test_source_exec
+TESTS += tests/unit/test_source_socket tests/unit/test_source_exec
 endif
 tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
 tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -23,3 +23,6 @@ tests_unit_test_source_tail_LDADD = $(TEST_LIBS)
 tests_unit_test_source_socket_SOURCES = tests/unit/test_source_socket.c $(SOURCE_HARNESS)
 tests_unit_test_source_socket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_socket_LDADD = $(TEST_LIBS)
+tests_unit_test_source_exec_SOURCES = tests/unit/test_source_exec.c $(SOURCE_HARNESS)
+tests_unit_test_source_exec_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_exec_LDADD = $(TEST_LIBS)

@@ -306,23 +306,6 @@ static void datagrams(void **state) {
 
 /* ------------------------------------------------------------------ reload */
 
-/* As a reload does it: claim, adopt, close, open. */
-static void reload(struct source_world *world, const char *options) {
-  struct err err;
-  const struct source_plugin *plugin = &source_socket;
-  struct compile compile;
-  compile_init(&compile, &world->io, NULL);
-  void *new = compile_component(&compile, &plugin->type, NULL, options, NULL);
-  if (plugin->handover.claim(new, &world->io, &world->diag, world->instance, &err) != 0)
-    fail_msg("%s", err.text);
-  plugin->handover.adopt(new, world->instance);
-  plugin->close(world->instance);
-  compile_fini(&world->compile);
-  world->compile = compile;
-  world->instance = new;
-  if (plugin->open(new, &world->ctx, &err) != 0) fail_msg("%s", err.text);
-}
-
 static void connections_outlive_a_reload(void **state) {
   (void)state;
   static const char *const others[] = {TCP "max_connections: 1\n",
@@ -338,7 +321,7 @@ static void connections_outlive_a_reload(void **state) {
     struct err err;
     assert_int_equal(net_write(b.conn, "t", 1, &put, &err), 0); /* under way, not taken */
     struct peer late = peer_open(&world);                       /* in the backlog */
-    reload(&world, others[i]);
+    if (source_reload(&world, others[i], &err) != 0) fail_msg("%s", err.text);
     say_text(&world, &a, "f\n");
     say_text(&world, &b, "hree\n");
     if (i == 0) { /* one too many until the others leave */
