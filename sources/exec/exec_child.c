@@ -171,13 +171,14 @@ void exec_child_free(struct exec_child *child) {
 
 static void ask_to_end(struct exec_child *child) {
   child->state = EXEC_STOPPING;
-  process_stop(child->process, child->command->stop_timeout_us);
+  process_stop(child->process, child->stop_timeout_us);
 }
 
 int exec_child_attach(struct exec_child *child, struct source_ctx *ctx,
                       const struct exec_command *command, bool changed, struct err *err) {
   child->ctx = ctx;
   child->command = command;
+  child->stop_timeout_us = command->stop_timeout_us;
   child->delay_us = command->delay_us;
   if (changed) child->wanted_end = true;
   switch (child->state) {

@@ -33,6 +33,7 @@ struct exec_child {
   struct line_half half;   /* of its output */
   struct buf said;         /* of its standard error: the line that has not ended */
   struct loop_timer *timer;
+  int64_t stop_timeout_us;      /* of the last that it belonged to */
   int64_t started_us, delay_us; /* monotonic; the delay before the next start */
   uint64_t starts, failures, halves_lost;
 };

@@ -265,6 +265,21 @@ static void a_reload_that_cannot_be(void **state) {
   source_world_close(&world);
 }
 
+/* Adopted and never opened, as when another component of the new pipeline cannot be opened. */
+static void who_is_adopted_can_be_closed(void **state) {
+  (void)state;
+  struct source_world world;
+  begin(&world, "command: [c]\n", (struct sim_program){.run_us = FOR_EVER, .stop_us = 0});
+  struct compile compile;
+  compile_init(&compile, &world.io, NULL);
+  void *new = compile_component(&compile, &source_exec.type, NULL, "command: [d]\n", NULL);
+  source_exec.handover.adopt(new, world.instance);
+  source_exec.close(new);
+  assert_int_equal(sim_programs_running(world.io.processes), 0);
+  compile_fini(&compile);
+  source_world_close(&world);
+}
+
 /* ------------------------------------------------------------------ options and the system */
 
 static void refused(const char *options, const char *text) {
@@ -316,6 +331,7 @@ int main(void) {
       cmocka_unit_test(an_unchanged_command_runs_on),
       cmocka_unit_test(a_changed_command_is_replaced),
       cmocka_unit_test(a_reload_that_cannot_be),
+      cmocka_unit_test(who_is_adopted_can_be_closed),
       cmocka_unit_test(options_are_checked),
       cmocka_unit_test(a_real_command),
   };
