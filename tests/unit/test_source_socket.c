@@ -106,6 +106,7 @@ static void lines_of_connections(void **state) {
   turns(&world, 5, 1 << 20);
   story_is(&world, "socket: a one\nsocket: b one\r\nsocket: \nsocket: a two\nsocket: b half\n"
                    "socket: a three\n");
+  assert_non_null(strstr(buf_cstr(&world.bytes), "b half\na three\n"));
   assert_false(world.ended);
   net_conn_close(a.conn);
   source_world_close(&world);
