@@ -9,6 +9,7 @@ dist_example_DATA += \
 	examples/sink-stdout.yaml \
 	examples/source-exec.yaml \
 	examples/source-file.yaml \
+	examples/source-file-tail.yaml \
 	examples/source-generate.yaml \
 	examples/source-socket.yaml \
 	examples/source-stdin.yaml \

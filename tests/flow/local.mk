@@ -48,11 +48,13 @@ TESTS += \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
+	tests/flow/421-tail-system/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
 	examples/source-exec.yaml \
 	examples/source-file.yaml \
+	examples/source-file-tail.yaml \
 	examples/source-generate.yaml \
 	examples/source-socket.yaml \
 	examples/source-stdin.yaml \

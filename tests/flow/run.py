@@ -447,15 +447,16 @@ def run_case(case):
     check(not missing, "%s: not printed: %s" % (what, missing))
 
 
-def feed_example(case, path, name):
-    """One that listens on a socket's file: says something to it, waits for what comes out, and stops it."""
+def feed_example(case, path, name=None):
+    """One without an end: waits for what comes out, and stops it. name: the socket's file that it listens on and is to be
+    told something by."""
     process = case.start("run", path)
     until = time.monotonic() + LIMIT_S
     written = lambda: os.path.isdir(case.path("out")) and any(os.scandir(case.path("out")))
     said = False
     while not written():
         check(process.poll() is None and time.monotonic() < until, "%s: nothing came out" % path)
-        if not said and os.path.exists(case.path(name)):
+        if name is not None and not said and os.path.exists(case.path(name)):
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
                 try:
                     peer.connect(case.path(name))
@@ -481,6 +482,9 @@ def run_example(case, path):
         stdin = made.stdout
     if "mode: unix," in text:
         feed_example(case, path, re.search(r'path: "\$\{DIR:-\.\}/(\S+)"', text).group(1))
+        return
+    if "mode: tail" in text:
+        feed_example(case, path)
         return
     result = case.command("run", path, stdin=stdin)
     check(result.status == 0, "run: status %d\n%s" % (result.status, result.stderr))
