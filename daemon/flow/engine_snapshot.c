@@ -220,7 +220,7 @@ static void frozen(void *arg) { /* on the loop */
     return;
   }
   exec_submit(engine->snapshot_exec, (struct exec_job){wait_frozen, written, snapshot});
-  if (snapshot->last || engine->io->memory == NULL) return; /* a heap has nothing to gather */
+  if (snapshot->last) return;
   engine->gathering = true;
   exec_submit(engine->snapshot_exec, (struct exec_job){gather, gathered, engine});
 }

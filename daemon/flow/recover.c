@@ -19,6 +19,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { SNAPSHOTS_KEPT = 2 };
+
 struct recovery {
   struct engine *engine;
   struct wal_reader *reader;
@@ -394,6 +396,14 @@ static void recovery_free(struct recovery *recovery) {
   free(recovery);
 }
 
+/* For good: if it came back, the log could by then have grown over its place with something else.
+ */
+static int snapshot_discard(struct engine *engine, uint64_t epoch, struct err *err) {
+  struct disk *disk = engine->io->disk;
+  if (snapshot_remove(disk, engine->snapshot_dir, epoch, err) != 0) return -1;
+  return disk_sync_dir(disk, engine->snapshot_dir, err);
+}
+
 /* The good snapshots, newest first, with their positions in the log; others are left out and said.
  */
 static int snapshots_find(struct engine *engine, struct snapshot_known **known, size_t *n_known,
@@ -420,7 +430,11 @@ static int snapshots_find(struct engine *engine, struct snapshot_known **known, 
     result = snapshot_read(engine, epochs[i], false, &head, err);
     if (result == 0 && head.lsn > wal_end_lsn(engine->wal)) {
       /* Its epoch was never synced, so nothing of it was ever delivered. */
-      result = snapshot_remove(engine->io->disk, engine->snapshot_dir, epochs[i], err);
+      result = snapshot_discard(engine, epochs[i], err);
+      continue;
+    }
+    if (result == 0 && *n_known == SNAPSHOTS_KEPT) { /* a power cut undid its removal */
+      result = snapshot_discard(engine, epochs[i], err);
       continue;
     }
     if (result == 0)
@@ -474,15 +488,13 @@ static int snapshot_choose(struct engine *engine, const struct snapshot_known *k
       engine->n_kept = 2;
     }
     for (size_t k = 0; k < i; k++) { /* newer than a sink: they are made again */
-      if (snapshot_remove(engine->io->disk, engine->snapshot_dir, known[k].epoch, err) != 0)
-        return -1;
+      if (snapshot_discard(engine, known[k].epoch, err) != 0) return -1;
     }
     return 0;
   }
   recovery->from_epoch = engine->last_epoch = 0;
   for (size_t k = 0; k < n_known; k++) {
-    if (snapshot_remove(engine->io->disk, engine->snapshot_dir, known[k].epoch, err) != 0)
-      return -1;
+    if (snapshot_discard(engine, known[k].epoch, err) != 0) return -1;
   }
   return 0;
 }

@@ -40,6 +40,7 @@ int snapshot_list(struct disk *disk, const char *dir, bool clean, uint64_t **epo
                   struct err *err);
 /* Size of its file; 0 when that cannot be found out. */
 uint64_t snapshot_bytes(struct disk *disk, const char *dir, uint64_t epoch);
+/* A power cut may undo it until disk_sync_dir(dir). */
 int snapshot_remove(struct disk *disk, const char *dir, uint64_t epoch, struct err *err);
 
 /* Opens and checks header and footer. ERR_CORRUPT names the file and byte. */

@@ -106,7 +106,7 @@ static void crash_again_and_again(void **state) {
   struct world wanted;
   uint64_t calls;
   reference_make(&wanted, &calls);
-  for (uint64_t seed = 1; seed <= 40; seed++) {
+  for (uint64_t seed = 1; seed <= 200; seed++) {
     struct world world;
     struct random random;
     struct err err = {0};
