@@ -38,6 +38,13 @@ void sink_failed(struct sink_batch *batch, const struct err *err) {
   answer(batch->engine, SINK_ANSWER_FAILED, err);
 }
 
+void sink_reject(struct sink_batch *batch, struct slice record, const char *code,
+                 const char *text) {
+  struct sink_world *world = (struct sink_world *)batch->engine;
+  assert_int_equal(world->answer, SINK_ANSWER_NONE);
+  buf_printf(&world->rejected, "%s %.*s: %s\n", code, SLICE_ARG(record), text);
+}
+
 void sink_committed(struct sink_commit *commit, struct slice state) {
   struct sink_world *world = (struct sink_world *)commit->engine;
   answer(commit->engine, SINK_ANSWER_DONE, NULL);
@@ -52,12 +59,22 @@ void sink_commit_retry(struct sink_commit *commit, const struct err *err) {
 
 /* ------------------------------------------------------------------ worlds */
 
+static void serve(void *arg, const struct fetch_request *request, struct sim_answer *answer) {
+  struct sink_world *world = arg;
+  if (world->serve != NULL)
+    world->serve(world->serve_arg, request, answer);
+  else
+    answer->status = 200;
+}
+
 static void io_start(struct sink_world *world) {
   struct err err;
-  if (world->simulated)
-    assert_int_equal(io_sim_open(&world->io, 7, start_us, world->disk, &err), 0);
-  else
+  if (!world->simulated) {
     assert_int_equal(io_real_open(&world->io, &err), 0);
+    return;
+  }
+  assert_int_equal(io_sim_open(&world->io, 7, start_us, world->disk, &err), 0);
+  sim_fetch_serve(world->io.fetch, serve, world);
 }
 
 static void io_stop(struct sink_world *world) {
@@ -101,6 +118,7 @@ void sink_world_close(struct sink_world *world) {
   buf_fini(&world->state);
   buf_fini(&world->state_before);
   buf_fini(&world->errors);
+  buf_fini(&world->rejected);
 }
 
 void sink_world_file(struct sink_world *world, const char *name, const char *text) {
@@ -211,6 +229,7 @@ void sink_crash(struct sink_world *world, enum sim_unsynced unsynced, uint64_t s
 
 static enum sink_answer wait_answer(struct sink_world *world, struct err *err) {
   for (int i = 0; world->answer == SINK_ANSWER_NONE; i++) {
+    if (world->ends != NULL && world->ends(world)) return SINK_ANSWER_NONE;
     assert_true(i < 10000);
     assert_int_equal(loop_wait(world->io.loop, 10000000, err), 0);
   }
@@ -272,6 +291,7 @@ enum sink_answer sink_give(struct sink_world *world, uint64_t epoch, int64_t clo
   world->answer = SINK_ANSWER_NONE;
   world->plugin->write(world->instance, &batch);
   enum sink_answer answered = wait_answer(world, err);
+  if (answered == SINK_ANSWER_NONE) sink_stop(world);
   for (int i = 0; i < 2; i++) {
     buf_fini(&parts[i].bytes);
     free(parts[i].pieces);

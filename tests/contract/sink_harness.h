@@ -32,7 +32,14 @@ struct sink_world {
   struct diag diag;
   enum sink_answer answer;
   struct err answer_err;
-  struct buf errors; /* rows that had no place: "code: text" lines */
+  struct buf errors;   /* rows that had no place: "code: text" lines */
+  struct buf rejected; /* what the other side refused: "code record: text" lines */
+  /* The HTTP server of this world, simulated; NULL: takes everything. */
+  sim_server_fn *serve;
+  void *serve_arg;
+  /* True when a life is to end in the middle of a batch: sink_give() then stops the sink and
+   * answers SINK_ANSWER_NONE. May be NULL. */
+  bool (*ends)(struct sink_world *world);
 };
 
 void sink_world_open(struct sink_world *world, bool simulated);

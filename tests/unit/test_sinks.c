@@ -19,6 +19,8 @@ static const struct {
   const char *options;
 } sinks[] = {{&sink_file, "path: '@/out'\n"},
              {&sink_file, "path: '@/{{u}}'\n"},
+             {&sink_http, "url: http://host/\n"},
+             {&sink_http, "{url: http://host/, concurrency: 3, key: u}\n"},
              {&sink_stdout, "{}\n"},
              {&sink_blackhole, "{}\n"}};
 
