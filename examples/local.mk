@@ -6,6 +6,7 @@ EXTRA_DIST += examples/quickstart.sh
 dist_example_DATA += \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
+	examples/sink-http.yaml \
 	examples/sink-stdout.yaml \
 	examples/source-exec.yaml \
 	examples/source-file.yaml \

@@ -1,5 +1,5 @@
 # sinks: what this folder adds to the build.
-EXTRA_DIST += sinks/README.md
+EXTRA_DIST += sinks/README.md sinks/http/README.md
 libtidemark_a_SOURCES += \
 	sinks/blackhole.c \
 	sinks/file/file.c \

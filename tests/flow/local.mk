@@ -49,6 +49,7 @@ TESTS += \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
 	tests/flow/421-tail-system/test.py \
+	tests/flow/500-http-sink/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
