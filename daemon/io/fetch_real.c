@@ -71,6 +71,12 @@ static int64_t connected_after_us(const struct real_call *call) {
   return us;
 }
 
+static bool is_tls(const struct real_call *call) {
+  const char *scheme = NULL;
+  curl_easy_getinfo(call->easy, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strcasecmp(scheme, "https") == 0;
+}
+
 static void timed_out(const struct real_call *call, struct err *err) {
   if (connected_after_us(call) == 0)
     err_set(err, ERR_RETRY, "no connection to %s within its time; is it the right address?",
@@ -105,7 +111,11 @@ static void explain(const struct real_call *call, CURLcode code, struct err *err
     break;
   case CURLE_SEND_ERROR:
   case CURLE_RECV_ERROR:
-    err_set(err, ERR_RETRY, "the connection to %s broke: %s", call->peer, text);
+    /* TLS 1.3 lets us believe that all is well before it says that it wants a certificate. */
+    err_set(err, ERR_RETRY, "the connection to %s broke: %s%s", call->peer, text,
+            is_tls(call) && call->client->options.tls_certificate == NULL
+                ? "; does it want a certificate of ours?"
+                : "");
     break;
   case CURLE_PEER_FAILED_VERIFICATION:
     err_set(err, ERR_RETRY,
