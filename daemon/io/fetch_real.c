@@ -18,6 +18,7 @@
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct real_fetch {
   struct fetch fetch;
@@ -291,6 +292,12 @@ static int on_timer_wanted(CURLM *multi, long timeout_ms, void *arg) {
   return 0;
 }
 
+static curl_socket_t on_socket_new(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
+  (void)arg, (void)purpose;
+  /* No program that we start shall hold our connections. */
+  return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 /* ------------------------------------------------------------------ the calls of fetch.h */
 
 static char *copy(const char *text) {
@@ -378,6 +385,9 @@ static struct fetch_call *real_start(struct fetch_client *base, const struct fet
   must(curl_easy_setopt(easy, CURLOPT_PRIVATE, call));
   must(curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->curl_text));
   must(curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L));
+  /* Else whoever ends a request waits for its host name to be found. */
+  must(curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L));
+  must(curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket_new));
   must(curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https"));
   must(curl_easy_setopt(easy, CURLOPT_PROXY, ""));
   must(curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1));

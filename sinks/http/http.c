@@ -11,7 +11,7 @@
 
 struct http_sink {
   struct http_settings settings; /* first: the options' offsets count from it */
-  struct expr *key;              /* NULL: one lane */
+  struct expr *key;              /* decides about the lane, if there are several */
   char peer[FETCH_PEER_BYTES];
   struct sender *sender;
 };
@@ -30,7 +30,7 @@ static const char *http_promise_text(const void *instance) {
 static int http_compile(void *instance, struct compile *compile) {
   struct http_sink *sink = instance;
   const struct expr_text *key = &sink->settings.key;
-  if (sink->settings.concurrency == 1 || key->node == NULL) return 0;
+  if (key->node == NULL) return 0;
   if (compile_input_count(compile) > 1) {
     compile_error(compile, key->node->place, "a key needs a single input; put a merge in front");
     return -1;
@@ -88,7 +88,7 @@ static void http_encode(const void *instance, const struct sink_ctx *ctx,
                         const struct expr_run *run, const struct schema *schema,
                         const struct view *view, struct sink_part *part) {
   const struct http_sink *sink = instance;
-  if (sink->key == NULL) {
+  if (sink->settings.concurrency == 1) {
     for (uint32_t i = 0; i < view->n; i++)
       encode_record(ctx, schema, view->batch, view_row(view, i), 0, part);
     return;
@@ -125,6 +125,11 @@ static void http_commit(void *instance, struct sink_commit *commit) {
   sink_committed(commit, (struct slice){NULL, 0});
 }
 
+static void http_metrics(const void *instance, struct metrics *metrics) {
+  const struct http_sink *sink = instance;
+  if (sink->sender != NULL) sender_metrics(sink->sender, metrics);
+}
+
 static void http_close(void *instance) {
   struct http_sink *sink = instance;
   sender_free(sink->sender);
@@ -148,5 +153,6 @@ const struct sink_plugin sink_http = {
     .write = http_write,
     .commit = http_commit,
     .handover = {.claim = http_claim},
+    .metrics = http_metrics,
     .close = http_close,
 };

@@ -17,7 +17,9 @@
  * top, so there are never more than the halvings of 32 bits. */
 #include "sinks/http/sender.h"
 
+#include "daemon/base/histogram.h"
 #include "daemon/base/mem.h"
+#include "daemon/flow/metrics.h"
 #include "daemon/record/time.h"
 #include "sinks/http/answer.h"
 #include "sinks/http/body.h"
@@ -30,6 +32,10 @@ enum { ENDS_MAX = 34, BODY_BYTES_WANTED = 64 * 1024 };
 
 enum lane_state { LANE_IDLE, LANE_PREPARING, LANE_SENDING, LANE_WAITING };
 
+/* Answers as they are counted. */
+enum answer_class { ANSWER_NONE, ANSWER_2XX, ANSWER_3XX, ANSWER_4XX, ANSWER_5XX, ANSWER_CLASSES };
+static const char *const class_names[ANSWER_CLASSES] = {"none", "2xx", "3xx", "4xx", "5xx"};
+
 struct lane {
   struct sender *sender;
   enum lane_state state;
@@ -41,6 +47,7 @@ struct lane {
   struct loop_timer *timer; /* armed when WAITING */
   uint32_t failures;        /* in a row */
   int64_t first_failure_us; /* of them; monotonic */
+  int64_t sent_us;
 };
 
 /* Records that were refused together. */
@@ -65,6 +72,8 @@ struct sender {
   size_t n_refusals, cap_refusals;
   bool failed;
   struct err err; /* when failed */
+  uint64_t answers[ANSWER_CLASSES], retries;
+  struct histogram took; /* requests, to their answers */
 };
 
 static int64_t now_us(const struct sender *sender) {
@@ -167,6 +176,7 @@ static void lane_send(struct lane *lane) {
                                   .timeout_us = settings->timeout_us,
                                   .body_bytes_max = BODY_BYTES_WANTED};
   lane->state = LANE_SENDING;
+  lane->sent_us = now_us(sender);
   lane->call = fetch_start(sender->client, &request, on_answer, lane);
   buf_fini(&key);
 }
@@ -258,6 +268,7 @@ static void lane_retry(struct lane *lane, const char *text, int64_t after_us) {
   diag_say(sender->ctx->diag, MESSAGE_HTTP_RETRY, sender->ctx->where,
            "%s; trying again in %.1f s (attempt %u), nothing is lost", text, (double)wait_us / 1e6,
            (unsigned)lane->failures + 1);
+  sender->retries++;
   lane->state = LANE_WAITING;
   loop_timer_arm(lane->timer, wait_us);
 }
@@ -313,6 +324,10 @@ static void on_answer(void *arg, const struct fetch_answer *answer, const struct
   struct lane *lane = arg;
   struct sender *sender = lane->sender;
   lane->call = NULL;
+  int answer_class = err != NULL ? ANSWER_NONE : answer->status / 100 - 1;
+  if (answer_class < ANSWER_2XX || answer_class > ANSWER_5XX) answer_class = ANSWER_NONE;
+  sender->answers[answer_class]++;
+  histogram_add(&sender->took, now_us(sender) - lane->sent_us);
   if (err != NULL) {
     lane_retry(lane, err->text, 0);
     return;
@@ -352,6 +367,17 @@ void sender_write(struct sender *sender, struct sink_batch *batch) {
     lane_take_request(lane);
   }
   if (--sender->n_active == 0) batch_answer(sender);
+}
+
+void sender_metrics(const struct sender *sender, struct metrics *metrics) {
+  bool waiting = false;
+  for (int64_t i = 0; i < sender->settings->concurrency; i++)
+    waiting |= sender->lanes[i].state == LANE_WAITING;
+  metrics_put(metrics, METRIC_SINK_RETRIES, NULL, (double)sender->retries);
+  metrics_put(metrics, METRIC_SINK_WAITING, NULL, waiting);
+  for (int i = 0; i < ANSWER_CLASSES; i++)
+    metrics_put(metrics, METRIC_HTTP_SINK_REQUESTS, class_names[i], (double)sender->answers[i]);
+  metrics_put_histogram(metrics, METRIC_HTTP_SINK_REQUEST, NULL, &sender->took);
 }
 
 /* ------------------------------------------------------------------ beginning and end */

@@ -25,6 +25,8 @@ struct sender *sender_new(const struct http_settings *settings, struct sink_ctx 
                           const char *peer);
 /* Answers the batch when all lanes are done. One at a time. */
 void sender_write(struct sender *sender, struct sink_batch *batch);
+/* Figures since the start. */
+void sender_metrics(const struct sender *sender, struct metrics *metrics);
 /* What is out is cancelled, and its batch not answered. NULL is fine. */
 void sender_free(struct sender *sender);
 

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/mem.h"
+#include "daemon/flow/metrics.h"
 #include "daemon/record/time.h"
 #include "sinks/http/answer.h"
 #include "sinks/sinks.h"
@@ -221,6 +222,25 @@ static void what_may_work_later_is_sent_again(void **state) {
     expect(&server, i, "pipeline/sink/3/0", "{\"u\":1}\n{\"u\":2}\n{\"u\":3}\n");
   expect(&server, server.n_script + 1, "pipeline/sink/3/1", "{\"u\":4}\n{\"u\":5}\n");
   /* Each wait is between a half of what it can be and all of it; a request takes some ms itself. */
+  struct metrics *metrics = metrics_new();
+  struct buf scrape;
+  buf_init(&scrape);
+  metrics_of(metrics, "p", "out");
+  sink_http.metrics(server.world.instance, metrics);
+  metrics_put_text(metrics, METRICS_PROMETHEUS, &scrape);
+  static const char *const lines[] = {
+      "tidemark_sink_retries_total{pipeline=\"p\",component=\"out\"} 13\n",
+      "tidemark_sink_waiting{pipeline=\"p\",component=\"out\"} 0\n",
+      "tidemark_http_sink_requests_total{pipeline=\"p\",component=\"out\",answer=\"none\"} 4\n",
+      "answer=\"2xx\"} 2\n",
+      "answer=\"4xx\"} 5\n",
+      "answer=\"5xx\"} 4\n",
+      "tidemark_http_sink_request_seconds_count{pipeline=\"p\",component=\"out\"} 15\n"};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    if (strstr(buf_cstr(&scrape), lines[i]) == NULL)
+      fail_msg("%s not in\n%s", lines[i], scrape.data);
+  buf_fini(&scrape);
+  metrics_free(metrics);
   static const int64_t most_s[] = {1, 2, 4, 8, 8, 45, 1800, 8, 8, 8, 8, 8, 28};
   for (size_t i = 0; i < server.n_script; i++) {
     int64_t waited_us = server.seen[i + 1].at_us - server.seen[i].at_us;
