@@ -13,6 +13,7 @@ dist_example_DATA += \
 	examples/source-file-tail.yaml \
 	examples/source-generate.yaml \
 	examples/source-socket.yaml \
+	examples/source-http.yaml \
 	examples/source-stdin.yaml \
 	examples/transform-dedup.yaml \
 	examples/transform-filter.yaml \

@@ -18,6 +18,10 @@ libtidemark_a_SOURCES += \
 	sources/generate_kinds.h \
 	sources/generate_records.c \
 	sources/generate_template.c \
+	sources/http/http.c \
+	sources/http/intake.c sources/http/intake.h \
+	sources/http/intake_http.c \
+	sources/http/records.c sources/http/records.h \
 	sources/line_input.c sources/line_input.h \
 	sources/lines.c sources/lines.h \
 	sources/socket/socket.c \

@@ -116,8 +116,8 @@ char *take_reserve(struct take *take, size_t bytes);
 enum take_flags {
   TAKE_TOO_LONG = 1, /* one line longer than max_line: goes to .errors as it is */
   TAKE_COUNTED = 2,  /* positions count records, not bytes: row i has position from + i */
-  TAKE_WHOLE = 4,    /* one request: never cut into several epochs, so all of it is in the log or
-                        none */
+  TAKE_WHOLE = 4,    /* whole requests: never cut into several epochs, so all of each is in the log
+                        or none; may be of any size */
 };
 /* The first `len` bytes at `data` (in the block reserved last, anywhere in it) are whole lines, the
  * next of the partition, standing for positions [from, to). At most 256 KiB unless a line is

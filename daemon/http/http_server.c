@@ -23,6 +23,7 @@ static bool is_full(const struct http_server *server) {
 }
 
 void http_server_accept_more(struct http_server *server) {
+  if (server->listener == NULL) return;
   net_listener_want(server->listener, server->started && !is_full(server));
 }
 
@@ -64,6 +65,14 @@ void http_server_start(struct http_server *server, const struct http_handler *ha
   http_server_accept_more(server);
 }
 
+int http_server_check(const struct io *io, const struct http_server_options *options,
+                      struct err *err) {
+  struct http_tls_files *files;
+  if (read_tls(&files, io, options, err) != 0) return -1;
+  http_tls_files_free(files);
+  return 0;
+}
+
 int http_server_change(struct http_server *server, const struct http_server_options *options,
                        struct err *err) {
   struct http_tls_files *files;
@@ -88,6 +97,12 @@ const char *http_server_address(const struct http_server *server) {
 void http_server_refuse(struct http_server *server, const char *why) {
   free(server->refuses);
   server->refuses = mem_strdup(why);
+}
+
+void http_server_retire(struct http_server *server, const char *why) {
+  http_server_refuse(server, why);
+  net_listener_close(server->listener);
+  server->listener = NULL;
 }
 
 void http_server_close(struct http_server *server) {

@@ -73,13 +73,18 @@ void http_server_start(struct http_server *server, const struct http_handler *ha
  * nothing when the TLS files are not good. */
 int http_server_change(struct http_server *server, const struct http_server_options *options,
                        struct err *err);
+/* Whether the TLS files are good, without any effect. */
+int http_server_check(const struct io *io, const struct http_server_options *options,
+                      struct err *err);
 /* Another owner: exchanges that are open go on with the new handler and arg. */
 void http_server_hand_over(struct http_server *server, const struct http_handler *handler,
                            void *arg);
-const char *http_server_address(const struct http_server *server); /* with the port bound */
+const char *http_server_address(const struct http_server *server); /* with the port; not retired */
 /* Answers 503 with "Connection: close" to whatever comes from now on, without asking the handler
  * (a drain); exchanges that are open are still answered. */
 void http_server_refuse(struct http_server *server, const char *why);
+/* The same, and nobody new is let in: the listener is closed. */
+void http_server_retire(struct http_server *server, const char *why);
 void http_server_close(struct http_server *server); /* not in a callback of it; NULL is fine */
 
 struct http_server_figures {

@@ -21,6 +21,12 @@ struct given { /* one commit */
   size_t at, len; /* of the world's bytes */
 };
 
+struct given_note {
+  char *key;
+  uint64_t value;
+  int64_t ttl_us;
+};
+
 struct source_world {
   bool simulated;
   struct io io;
@@ -35,6 +41,8 @@ struct source_world {
   uint32_t n_partitions;
   struct given *given;
   size_t n_given, cap_given;
+  struct given_note *notes; /* kept until source_world_forget() */
+  size_t n_notes, cap_notes;
   struct buf bytes;
   struct buf story; /* what came, in order: "name: line", "name: end", "end" */
   bool ended;
@@ -48,6 +56,7 @@ struct source_world {
   struct source_ctx ctx;
   struct diag diag;
   bool ready;
+  const char *stalled; /* what source_stalled() says */
 };
 
 void source_world_open(struct source_world *world, bool simulated);
@@ -64,6 +73,8 @@ int source_take_once(struct source_world *world, uint64_t bytes, struct err *err
 /* As a reload does it: claim, adopt, close, open; a claim that fails changes nothing. */
 int source_reload(struct source_world *world, const char *options, struct err *err);
 void source_stop(struct source_world *world); /* close(); fine when not started */
+/* All that was taken is in the log, synced. */
+void source_logged(struct source_world *world);
 /* Starts, takes all in takes of so many bytes, with a restart after each `restart_every` takes (0:
  * none), stops. Fails the test on any error. */
 void source_run(struct source_world *world, const struct source_plugin *plugin, const char *options,

@@ -49,6 +49,8 @@ TESTS += \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
 	tests/flow/421-tail-system/test.py \
+	tests/flow/430-http/test.py \
+	tests/flow/431-http-kill/test.py \
 	tests/flow/500-http-sink/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \

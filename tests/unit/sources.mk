@@ -7,6 +7,8 @@ TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/
 	tests/unit/test_source_tail
 check_PROGRAMS += tests/unit/test_source_socket tests/unit/test_source_exec
 TESTS += tests/unit/test_source_socket tests/unit/test_source_exec
+check_PROGRAMS += tests/unit/test_source_http
+TESTS += tests/unit/test_source_http
 endif
 tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
 tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -26,3 +28,7 @@ tests_unit_test_source_socket_LDADD = $(TEST_LIBS)
 tests_unit_test_source_exec_SOURCES = tests/unit/test_source_exec.c $(SOURCE_HARNESS)
 tests_unit_test_source_exec_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_exec_LDADD = $(TEST_LIBS)
+tests_unit_test_source_http_SOURCES = tests/unit/test_source_http.c $(SOURCE_HARNESS) \
+	tests/unit/http_client.c tests/unit/http_client.h
+tests_unit_test_source_http_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_http_LDADD = $(TEST_LIBS)

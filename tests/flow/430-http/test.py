@@ -1,0 +1,196 @@
+"""The source http on the real program: what is answered, and that what was acknowledged comes out."""
+import gzip
+import http.client
+import json
+import os
+import socket
+import time
+
+LIMIT_S = 60
+LINES = {"Content-Type": "application/x-ndjson"}
+JSON = {"Content-Type": "application/json"}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Daemon:
+    def __init__(self, case, name, **settings):
+        self.case, self.port = case, free_port()
+        self.process = case.start("run", os.path.join(case.folder, name), PORT=self.port, **settings)
+        end = time.monotonic() + LIMIT_S
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                check(self.process.poll() is None and time.monotonic() < end, "the daemon does not listen")
+                time.sleep(0.01)
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT_S)
+
+    def post(self, body, headers=LINES, path="/in", token="secret", connection=None):
+        connection = connection or self.connect()
+        connection.request("POST", path, body, dict(headers, Authorization="Bearer " + token))
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"{}"), answer
+
+    def drain(self):
+        self.process.send_signal(signal.SIGTERM)
+
+    def end(self):
+        """What is left of a drain; stdout and stderr."""
+        out, err = self.process.communicate(timeout=LIMIT_S)
+        check(self.process.returncode == 0, "status %d: %s" % (self.process.returncode, excerpt(err)))
+        for sign in (b"AddressSanitizer", b"LeakSanitizer", b"runtime error:", b"ThreadSanitizer", b"Assertion"):
+            check(sign not in err, excerpt(err, 8000))
+        return out, err
+
+
+def some(start, n):
+    return [{"n": i} for i in range(start, start + n)]
+
+
+def lines_of(found):
+    return b"".join(json.dumps(record).encode() + b"\n" for record in found)
+
+
+def answers(case):
+    daemon = Daemon(case, "pipeline.yaml")
+    check(daemon.post(lines_of(some(0, 100)))[:2] == (202, {"accepted": 100}), "lines are not taken")
+    check(daemon.post(json.dumps(some(100, 50), indent=2), JSON, "/also")[:2] == (202, {"accepted": 50}), "an array")
+    check(daemon.post(json.dumps(some(150, 1)[0], indent=2), JSON)[:2] == (202, {"accepted": 1}), "an object")
+    packed = gzip.compress(lines_of(some(151, 1000)))
+    check(daemon.post(packed, dict(LINES, **{"Content-Encoding": "gzip"}))[:2] == (202, {"accepted": 1000}), "gzip")
+    connection = daemon.connect()
+    for i in range(50):  # one connection, also with chunks
+        body = lines_of(some(1151 + i, 1))
+        check(daemon.post(iter([body[:5], body[5:]]) if i % 2 else body, connection=connection)[0] == 202, "chunks")
+    status, said, _ = daemon.post(lines_of(some(0, 2)) + b'{"n": tru}\n')
+    check(status == 400 and said["line"] == 3 and "line 3" in said["error"], "%d %s" % (status, said))
+    for wanted, body, headers, path, token in ((401, b"{}", LINES, "/in", "guess"), (404, b"{}", LINES, "/", "secret"),
+                                               (415, b"{}", {"Content-Type": "text/csv"}, "/in", "secret"),
+                                               (413, b" " * (1 << 20) + b"{}", LINES, "/in", "secret"),
+                                               (413, gzip.compress(b" " * (1 << 25)),
+                                                dict(LINES, **{"Content-Encoding": "gzip"}), "/in", "secret")):
+        status, said, _ = daemon.post(body, headers, path, token)
+        check(status == wanted and said["error"], "%d instead of %d: %s" % (status, wanted, said))
+    daemon.drain()
+    daemon.end()
+    compare("out.ndjson", Unordered(some(0, 1201)), records(read(case.path("out/out.ndjson")), "out.ndjson"))
+
+
+def bad_records_alone(case):
+    daemon = Daemon(case, "pipeline.yaml", PARTIAL="accept")
+    status, said, _ = daemon.post(b'{"n": 1}\nnothing\n{"n": 2}\n')
+    check(status == 202 and said["bad"] == 1 and said["problems"][0]["line"] == 2, "%d %s" % (status, said))
+    daemon.drain()
+    daemon.end()
+    compare("out.ndjson", [{"n": 1}, {"n": 2}], records(read(case.path("out/out.ndjson")), "out.ndjson"))
+    bad, = records(read(case.path("out/bad.ndjson")), "bad.ndjson")
+    check(bad["_raw"] == "nothing" and bad["_error"]["code"].startswith("json."), "in .errors: %s" % bad)
+
+
+def back_pressure(case):
+    """Nobody reads: what cannot be held is refused at once; what was acknowledged comes out in the end. While the
+    drain waits for the reader, new requests are refused."""
+    daemon = Daemon(case, "blocked.yaml")
+    sent, refused = [], 0
+    end = time.monotonic() + LIMIT_S
+    waiting = []
+    while refused == 0:
+        check(time.monotonic() < end, "nothing is refused")
+        body = b"".join(b'{"n": %d, "x": "%s"}\n' % (len(sent) + len(waiting), b"x" * 500) for _ in range(500))
+        one = daemon.connect()
+        one.request("POST", "/", body, LINES)
+        waiting.append(one)
+        time.sleep(0.01)
+        for open_one in list(waiting):
+            open_one.sock.setblocking(False)
+            try:
+                there = open_one.sock.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                continue
+            finally:
+                open_one.sock.settimeout(LIMIT_S)
+            if not there:
+                continue
+            answer = open_one.getresponse()
+            answer.read()
+            waiting.remove(open_one)
+            check(answer.status in (202, 429), "a status of %d" % answer.status)
+            refused += answer.status == 429
+            if answer.status == 202:
+                sent.append(500)
+            else:
+                check(answer.getheader("Retry-After"), "no Retry-After")
+    daemon.drain()
+    status = 0
+    while status != 503:
+        check(time.monotonic() < end, "a draining daemon goes on taking")
+        status, _, answer = daemon.post(b"{}\n", path="/")
+        check(status in (429, 503) and answer.getheader("Retry-After"), "a draining daemon answers %d" % status)
+    for one in waiting:  # in the queue until the drain: refused, or taken before
+        answer = one.getresponse()
+        answer.read()
+        check(answer.status in (202, 503), "who waited got %d" % answer.status)
+        if answer.status == 202:
+            sent.append(500)
+    out, _ = daemon.end()
+    check(len(out.splitlines()) == sum(sent), "%d records of %d came out" % (len(out.splitlines()), sum(sent)))
+
+
+def tls(case):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "2", "-subj", "/CN=server", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                    case.path("server.key"), "-out", case.path("server.pem")], check=True, capture_output=True)
+    daemon = Daemon(case, "tls.yaml")
+    curl = ["curl", "-sS", "--max-time", str(LIMIT_S), "--cacert", case.path("server.pem"), "-H",
+            "Content-Type: application/json", "-d", '{"n": 1}', "https://127.0.0.1:%d/" % daemon.port]
+    check(subprocess.run(curl, capture_output=True).returncode != 0, "taken without a certificate")
+    with_own = subprocess.run(curl + ["--cert", case.path("server.pem"), "--key", case.path("server.key")],
+                              capture_output=True)
+    check(with_own.stdout == b'{"accepted":1}\n', "curl got %r" % with_own)
+    daemon.drain()
+    daemon.end()
+    compare("out.ndjson", [{"n": 1}], records(read(case.path("out/out.ndjson")), "out.ndjson"))
+
+
+def slow_clients(case):
+    daemon = Daemon(case, "pipeline.yaml", REQUEST_TIMEOUT="500ms")
+    slow = [socket.create_connection(("127.0.0.1", daemon.port), LIMIT_S) for _ in range(20)]
+    for one in slow:
+        one.sendall(b"POST /in HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer secret\r\nContent-Length: 9\r\n\r\n{")
+    check(daemon.post(lines_of(some(0, 1)))[0] == 202, "others are not served")
+    for one in slow:
+        check(one.recv(65536).startswith(b"HTTP/1.1 408 "), "a slow client goes on")
+        one.close()
+    daemon.drain()
+    daemon.end()
+
+
+def example(case):
+    """Its own call of curl, as it stands there."""
+    path = os.path.join(case.folder, "../../../examples/source-http.yaml")
+    comment = "".join(line[1:] for line in read(path).decode().splitlines(True) if line.startswith("#"))
+    daemon = Daemon(case, path)
+    command = comment[comment.index("curl "):].strip().replace("127.0.0.1:8080", "127.0.0.1:%d" % daemon.port)
+    for _ in range(2):
+        said = subprocess.run(["sh", "-c", command], capture_output=True).stdout
+        check(said == b'{"accepted":2}\n', "the example's call got %r" % said)
+    daemon.drain()
+    out, _ = daemon.end()
+    check([record["id"] for record in records(out, "stdout")] == [1], "the example printed %r" % out)
+
+
+def test(case):
+    for part in (answers, bad_records_alone, back_pressure, tls, slow_clients, example):
+        case.fresh()
+        try:
+            part(case)
+        except Failed as failure:
+            raise Failed("%s: %s" % (part.__name__, failure))
