@@ -32,6 +32,7 @@ static void epoch_ran(void *arg) { /* on the loop */
   engine->records += epoch->n_records;
   engine->bytes += epoch->bytes;
   engine_meters_ran(engine, epoch);
+  engine_taps_tell(engine, epoch);
 }
 
 void engine_start(struct engine *engine, struct epoch *epoch) {
@@ -40,6 +41,7 @@ void engine_start(struct engine *engine, struct epoch *epoch) {
   engine->epochs[engine->n_epochs++] = epoch;
   engine->next_clock_us = TIME_MAX_US; /* the run will say */
   epoch->engine = engine;
+  engine_taps_ask(engine, epoch);
   exec_submit(engine->runner_exec, (struct exec_job){epoch_run, epoch_ran, epoch});
 }
 
@@ -522,6 +524,7 @@ const struct stage_figures *engine_stage_figures(const struct engine *engine, ui
 
 void engine_close(struct engine *engine) {
   if (engine == NULL) return;
+  engine_taps_end(engine);
   /* Jobs end first: they use everything below. Answers that were not collected are dropped. */
   exec_free(engine->runner_exec);
   exec_free(engine->snapshot_exec);

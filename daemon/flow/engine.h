@@ -106,6 +106,16 @@ const char *engine_state_name(enum engine_state state);
 
 /* All figures of the pipeline and its components (metrics.def). */
 void engine_metrics(const struct engine *engine, struct metrics *metrics);
+/* Looking at records that pass: name is "component" or "component.port". One of `every` records is
+ * shown (by its place in the log, so always the same ones), and of an epoch not much more than
+ * bytes_max. Nothing waits for whoever looks. fn gets JSON lines, on the loop's thread; `ended`:
+ * the engine is being closed, and the tap is only to be closed too. */
+struct engine_tap;
+typedef void engine_tap_fn(void *arg, struct slice lines, uint64_t n_shown, bool ended);
+int engine_tap_open(struct engine *engine, struct slice name, uint64_t every, size_t bytes_max,
+                    engine_tap_fn *fn, void *arg, struct engine_tap **tap, struct err *err);
+void engine_tap_close(struct engine_tap *tap); /* NULL is fine */
+
 /* Waits for what is running, closes everything; what was not delivered comes again at the next
  * start. NULL is fine. */
 void engine_close(struct engine *engine);

@@ -154,6 +154,9 @@ struct engine {
   size_t n_acks, cap_acks;
   struct account notes_account;
 
+  struct engine_tap **taps;
+  size_t n_taps, cap_taps;
+
   /* Recovery. */
   struct recovery *recovery;
 
@@ -204,6 +207,11 @@ int engine_notes_load(struct engine_source *source, struct slice body, size_t *a
 void engine_notes_forget(struct engine_source *source);
 void engine_acks_add(struct engine *engine, const struct epoch *epoch);
 void engine_acks_turn(struct engine *engine);
+
+/* engine_tap.c */
+void engine_taps_ask(const struct engine *engine, struct epoch *epoch);
+void engine_taps_tell(struct engine *engine, const struct epoch *epoch);
+void engine_taps_end(struct engine *engine);
 
 /* engine_sinks.c */
 int engine_sinks_open(struct engine *engine, struct err *err);

@@ -38,6 +38,16 @@ struct epoch_reject {
   uint32_t n_records;
 };
 
+/* Somebody looks at what passes a port (engine_tap.c). */
+struct epoch_tap {
+  const struct engine_tap *tap; /* whose; only compared */
+  uint32_t stage, port;
+  uint64_t every;   /* one of so many records is shown */
+  size_t bytes_max; /* no more is added when so much is there */
+  struct buf lines; /* set by the run: JSON, a line each */
+  uint64_t n_seen, n_shown;
+};
+
 struct epoch_note { /* take_note(); the key is owned */
   uint32_t source;
   size_t chunk; /* index of the chunk it came with */
@@ -71,6 +81,8 @@ struct epoch {
   size_t n_partition_ends, cap_partition_ends;
   uint32_t *source_ends;
   size_t n_source_ends, cap_source_ends;
+  struct epoch_tap *taps;
+  size_t n_taps;
   uint64_t bytes;   /* of all chunks */
   uint64_t end_lsn; /* of its record in the log */
   bool replayed;

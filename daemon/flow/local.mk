@@ -7,6 +7,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/engine_rejects.c \
 	daemon/flow/engine_sinks.c \
 	daemon/flow/engine_snapshot.c \
+	daemon/flow/engine_tap.c \
 	daemon/flow/epoch.h \
 	daemon/flow/explain.c \
 	daemon/flow/figures.h \
@@ -22,6 +23,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/run_figures.c \
 	daemon/flow/run_keyed.c \
 	daemon/flow/run_merge.c \
+	daemon/flow/run_tap.c \
 	daemon/flow/run_source.c \
 	daemon/flow/runner.c daemon/flow/runner.h \
 	daemon/flow/source_time.c daemon/flow/source_time.h \

@@ -94,6 +94,8 @@ void run_merge(struct runner *runner, struct stage_run *run);
 void run_errors(struct runner *runner, struct stage_run *run);
 /* Gives the rejected records their ords; run_errors() makes rows of them. */
 void run_rejects_count(struct runner *runner, struct epoch_reject *reject);
+/* run_tap.c: looks at what passed, before it is freed. */
+void run_taps(struct runner *runner);
 /* Counts the errors of a stage and looks whether one of them stops the pipeline. */
 void run_count_errors(struct runner *runner, struct stage_run *run);
 void run_stop(struct runner *runner, const struct stage_run *run, const struct batch *batch,

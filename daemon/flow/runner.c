@@ -221,6 +221,7 @@ void runner_run(struct runner *runner, struct epoch *epoch) {
   }
   epoch->next_clock_us = runner_next_clock_us(runner);
   runner->stopped |= epoch->stopped;
+  run_taps(runner);
   epoch_clean(runner);
   runner->epoch = NULL;
 }

@@ -41,6 +41,8 @@ void epoch_free(struct epoch *epoch) {
   for (size_t i = 0; i < epoch->n_notes; i++) free((void *)epoch->notes[i].key.data);
   free(epoch->notes);
   free(epoch->rejects);
+  for (size_t i = 0; i < epoch->n_taps; i++) buf_fini(&epoch->taps[i].lines);
+  free(epoch->taps);
   free(epoch->blocks);
   free(epoch->chunks);
   free(epoch->new_partitions);

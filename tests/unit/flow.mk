@@ -8,7 +8,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
 	tests/unit/test_engine_metrics \
@@ -17,7 +17,7 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
 tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c $(ENGINE_WORLD)
@@ -35,6 +35,9 @@ tests_unit_test_engine_trouble_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_stop_SOURCES = tests/unit/test_engine_stop.c $(ENGINE_WORLD)
 tests_unit_test_engine_stop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_stop_LDADD = $(TEST_LIBS)
+tests_unit_test_tap_SOURCES = tests/unit/test_tap.c $(ENGINE_WORLD)
+tests_unit_test_tap_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_tap_LDADD = $(TEST_LIBS)
 tests_unit_test_reload_SOURCES = tests/unit/test_reload.c $(ENGINE_WORLD)
 tests_unit_test_reload_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_reload_LDADD = $(TEST_LIBS)
