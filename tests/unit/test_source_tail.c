@@ -11,112 +11,13 @@
 #include "daemon/base/mem.h"
 #include "daemon/io/io_sim.h"
 #include "sources/sources.h"
-#include "tests/contract/source_harness.h"
+#include "tests/unit/followed.h"
 
 #include <dirent.h>
 #include <stdio.h>
 
 #define ALL "path: '@/*'\nmode: tail\nrotate_wait: 1s\n"
 #define ONE "path: '@/app.log'\nmode: tail\nrotate_wait: 1s\n"
-#define SECOND_US INT64_C(1000000)
-
-/* ------------------------------------------------------------------ the writers' side */
-
-static char *place(struct source_world *world, const char *name) {
-  return mem_printf("%s/%s", world->folder, name);
-}
-
-static void fail_if(int result, const struct err *err) {
-  if (result != 0) fail_msg("%s", err->text);
-}
-
-static uint64_t size_of(struct source_world *world, const char *name, uint64_t *ino) {
-  char *path = place(world, name);
-  bool found;
-  struct disk_stat stat = {0};
-  struct err err;
-  fail_if(disk_stat(world->io.disk, path, &found, &stat, &err), &err);
-  free(path);
-  if (ino != NULL) *ino = stat.ino;
-  return found ? stat.size_bytes : 0;
-}
-
-static void append(struct source_world *world, const char *name, const char *text) {
-  char *path = place(world, name);
-  struct disk_file *file;
-  struct err err;
-  uint64_t size = size_of(world, name, NULL);
-  fail_if(disk_open(world->io.disk, path, DISK_WRITE | DISK_CREATE, &file, &err), &err);
-  fail_if(disk_write(file, text, strlen(text), size, &err), &err);
-  disk_close(file);
-  free(path);
-}
-
-static void move(struct source_world *world, const char *from, const char *to) {
-  char *old = place(world, from), *new = place(world, to);
-  struct err err;
-  fail_if(disk_rename(world->io.disk, old, new, &err), &err);
-  free(old);
-  free(new);
-}
-
-static void drop(struct source_world *world, const char *name) {
-  char *path = place(world, name);
-  struct err err;
-  fail_if(disk_unlink(world->io.disk, path, &err), &err);
-  free(path);
-}
-
-static void copy(struct source_world *world, const char *from, const char *to) {
-  char *path = place(world, from);
-  struct disk_file *file;
-  struct err err;
-  size_t size = (size_t)size_of(world, from, NULL), got;
-  char *bytes = mem_zalloc(size + 1);
-  fail_if(disk_open(world->io.disk, path, DISK_READ, &file, &err), &err);
-  fail_if(disk_read(file, bytes, size, 0, &got, &err), &err);
-  disk_close(file);
-  append(world, to, bytes);
-  free(bytes);
-  free(path);
-}
-
-static void cut(struct source_world *world, const char *name) {
-  char *path = place(world, name);
-  struct disk_file *file;
-  struct err err;
-  fail_if(disk_open(world->io.disk, path, DISK_WRITE, &file, &err), &err);
-  fail_if(disk_truncate(file, 0, &err), &err);
-  disk_close(file);
-  free(path);
-}
-
-/* ------------------------------------------------------------------ the source's side */
-
-static void start(struct source_world *world, const char *options) {
-  struct err err;
-  world->gaps = true;
-  fail_if(source_start(world, &source_file, options, &err), &err);
-}
-
-static void restart(struct source_world *world, const char *options) {
-  source_stop(world);
-  start(world, options);
-}
-
-/* Lets so much time pass, taking whatever comes in takes of so many bytes. */
-static void follow_by(struct source_world *world, int64_t us, uint64_t bytes) {
-  struct err err;
-  int64_t end_us = clock_mono_us(world->io.clock) + us, now_us;
-  while ((now_us = clock_mono_us(world->io.clock)) < end_us) {
-    fail_if(loop_wait(world->io.loop, world->ready ? 0 : end_us - now_us, &err), &err);
-    if (world->ready) fail_if(source_take_once(world, bytes, &err), &err);
-  }
-}
-
-static void follow(struct source_world *world, int64_t us) {
-  follow_by(world, us, 1 << 20);
-}
 
 static int line_order(const void *a, const void *b) {
   const struct slice *x = a, *y = b;
@@ -157,7 +58,7 @@ static void start_by(struct source_world *world, int way, const char *options) {
   char *all = mem_printf("%s%s", options, way < 3 ? ways[way] : "");
   world->watch_faults =
       (struct sim_watch_faults){.silent = way == 3, .no_watchers = way == 4, .overflow = way == 5};
-  start(world, all);
+  follow_start(world, all);
   free(all);
 }
 
@@ -195,19 +96,19 @@ static void nothing(struct source_world *world) {
 /* ------------------------------------------------------------------ lines and files */
 
 static void app_1(struct source_world *world) {
-  append(world, "app.log", "1\n");
+  log_append(world, "app.log", "1\n");
 }
 static void app_2(struct source_world *world) {
-  append(world, "app.log", "2\n");
+  log_append(world, "app.log", "2\n");
 }
 static void app_half(struct source_world *world) {
-  append(world, "app.log", "half");
+  log_append(world, "app.log", "half");
 }
 static void app_rest(struct source_world *world) {
-  append(world, "app.log", "-whole\nnext\n");
+  log_append(world, "app.log", "-whole\nnext\n");
 }
 static void other_file(struct source_world *world) {
-  append(world, "other.log", "a\nb\n");
+  log_append(world, "other.log", "a\nb\n");
 }
 
 static void lines_as_they_come(void **state) {
@@ -222,10 +123,10 @@ static void lines_as_they_come(void **state) {
 }
 
 static void at_the_end(struct source_world *world) {
-  append(world, "app.log", "old 1\nold 2\nold ha");
+  log_append(world, "app.log", "old 1\nold 2\nold ha");
 }
 static void behind_the_end(struct source_world *world) {
-  append(world, "app.log", "lf\nnew\n");
+  log_append(world, "app.log", "lf\nnew\n");
 }
 
 static void begun_at_the_end(void **state) {
@@ -246,10 +147,10 @@ static void folders_and_patterns(void **state) {
     follow(&world, SECOND_US);
     char *folder = place(&world, "a/x1");
     fail_if(disk_make_dirs(world.io.disk, folder, &err), &err);
-    append(&world, "a/x1/f.log", "1\n");
-    append(&world, "a/x1/f.txt", "no\n");
+    log_append(&world, "a/x1/f.log", "1\n");
+    log_append(&world, "a/x1/f.txt", "no\n");
     follow(&world, 2 * SECOND_US);
-    append(&world, "a/x1/f.log", "2\n");
+    log_append(&world, "a/x1/f.log", "2\n");
     follow(&world, 2 * SECOND_US);
     came(&world, "f.log: 1\nf.log: 2\n");
     free(folder);
@@ -292,19 +193,19 @@ static void long_lines(void **state) {
       memset(piece, 'L', 10 * 1000);
       buf_put_text(&wanted, "a: ");
       for (int i = 0; i < 20; i++) {
-        append(&world, "a", piece);
+        log_append(&world, "a", piece);
         buf_put_text(&wanted, piece);
         follow(&world, 2 * SECOND_US);
         if (restarts) source_stop(&world);
         if (restarts) start_by(&world, way, ALL);
       }
-      append(&world, "a", "\nnext\n");
+      log_append(&world, "a", "\nnext\n");
       follow(&world, 2 * SECOND_US);
       buf_put_text(&wanted, "\na: next\n");
       came(&world, buf_cstr(&wanted));
       /* One that grows without an end is given once, as too long, and its end is waited for. */
       for (int i = 0; i < 40; i++) {
-        append(&world, "a", piece);
+        log_append(&world, "a", piece);
         follow(&world, SECOND_US / 2);
       }
       follow(&world, 2 * SECOND_US);
@@ -312,7 +213,7 @@ static void long_lines(void **state) {
       buf_clear(&world.story);
       if (restarts) source_stop(&world);
       if (restarts) start_by(&world, way, ALL);
-      append(&world, "a", "and its end\nafter\n");
+      log_append(&world, "a", "and its end\nafter\n");
       follow(&world, 2 * SECOND_US);
       came(&world, "a: after\n");
       free(piece);
@@ -325,23 +226,23 @@ static void long_lines(void **state) {
 /* ------------------------------------------------------------------ rotation by rename */
 
 static void renamed(struct source_world *world) {
-  move(world, "app.log", "app.log.1");
+  log_move(world, "app.log", "app.log.1");
 }
 static void renamed_and_made(struct source_world *world) {
-  append(world, "app.log", "last\n");
-  move(world, "app.log", "app.log.1");
-  append(world, "app.log.1", "later than last\n");
-  append(world, "app.log", "first\n");
+  log_append(world, "app.log", "last\n");
+  log_move(world, "app.log", "app.log.1");
+  log_append(world, "app.log.1", "later than last\n");
+  log_append(world, "app.log", "first\n");
 }
 static void rotated_again(struct source_world *world) {
-  append(world, "app.log.1", "still there\n");
-  move(world, "app.log.1", "app.log.2");
-  move(world, "app.log", "app.log.1");
-  append(world, "app.log.1", "x\n");
-  append(world, "app.log", "y\n");
+  log_append(world, "app.log.1", "still there\n");
+  log_move(world, "app.log.1", "app.log.2");
+  log_move(world, "app.log", "app.log.1");
+  log_append(world, "app.log.1", "x\n");
+  log_append(world, "app.log", "y\n");
 }
 static void oldest_dropped(struct source_world *world) {
-  drop(world, "app.log.2");
+  log_drop(world, "app.log.2");
 }
 
 static void renamed_files(void **state) {
@@ -374,37 +275,37 @@ static void renamed_files(void **state) {
 /* ------------------------------------------------------------------ copytruncate */
 
 static void copied_and_cut(struct source_world *world) {
-  copy(world, "app.log", "app.log.1");
-  cut(world, "app.log");
+  log_copy(world, "app.log", "app.log.1");
+  log_cut(world, "app.log");
 }
 static void cut_and_written(struct source_world *world) {
   copied_and_cut(world);
-  append(world, "app.log", "2\n");
+  log_append(world, "app.log", "2\n");
 }
 /* What was written before the copy and had not been read is in the copy. */
 static void written_copied_cut(struct source_world *world) {
-  append(world, "app.log", "unread\n");
+  log_append(world, "app.log", "unread\n");
   copied_and_cut(world);
-  append(world, "app.log", "a new line that makes it longer than it was\n");
+  log_append(world, "app.log", "a new line that makes it longer than it was\n");
 }
 static void cut_to_the_same(struct source_world *world) {
-  append(world, "app.log", "unread\n");
+  log_append(world, "app.log", "unread\n");
   copied_and_cut(world);
-  append(world, "app.log", "9\nundead\n");
+  log_append(world, "app.log", "9\nundead\n");
 }
 static void shift_and_copy(struct source_world *world) {
-  move(world, "app.log.1", "app.log.2");
-  append(world, "app.log", "more\n");
+  log_move(world, "app.log.1", "app.log.2");
+  log_append(world, "app.log", "more\n");
   copied_and_cut(world);
 }
 static void copy_dropped(struct source_world *world) {
-  drop(world, "app.log.1");
+  log_drop(world, "app.log.1");
 }
 static void kilobytes(struct source_world *world) {
   for (int i = 0; i < 300; i++) {
     char line[32];
     snprintf(line, sizeof line, "line %d\n", 1000 + i);
-    append(world, "app.log", line);
+    log_append(world, "app.log", line);
   }
 }
 
@@ -464,14 +365,14 @@ static void cut_later(void **state) {
     app_1(&world);
     start_by(&world, way, ALL "poll_interval: 100ms\n");
     follow(&world, SECOND_US);
-    copy(&world, "app.log", "app.log.1");
+    log_copy(&world, "app.log", "app.log.1");
     follow(&world, SECOND_US / 4);
     app_2(&world);
     follow(&world, SECOND_US / 4);
-    cut(&world, "app.log");
+    log_cut(&world, "app.log");
     follow(&world, 3 * SECOND_US);
     came(&world, "app.log: 1\napp.log: 2\napp.log: end\n");
-    append(&world, "app.log.1", "3\n");
+    log_append(&world, "app.log.1", "3\n");
     follow(&world, 3 * SECOND_US);
     came(&world, "app.log.1: 3\n");
     source_world_close(&world);
@@ -479,7 +380,7 @@ static void cut_later(void **state) {
 }
 
 static void twin(struct source_world *world) {
-  append(world, "twin", "1\n");
+  log_append(world, "twin", "1\n");
 }
 
 /* Two files that begin alike, and nobody cuts anything. */
@@ -497,11 +398,11 @@ static void deleted_while_read(void **state) {
     struct err err;
     source_world_open(&world, true);
     kilobytes(&world);
-    start(&world, ALL);
+    follow_start(&world, ALL);
     assert_int_equal(source_take_once(&world, 10, &err), 0);
     buf_clear(&world.story);
-    append(&world, "app.log", half ? "the last\nhalf" : "the last\n");
-    drop(&world, "app.log");
+    log_append(&world, "app.log", half ? "the last\nhalf" : "the last\n");
+    log_drop(&world, "app.log");
     follow_by(&world, SECOND_US / 2, 100);
     const char *end = buf_cstr(&world.story) + world.story.len;
     assert_string_equal(end - 18, "app.log: the last\n");
@@ -520,12 +421,12 @@ static void gone_and_back(void **state) {
     struct err err;
     source_world_open(&world, true);
     app_1(&world);
-    start(&world, ALL);
+    follow_start(&world, ALL);
     follow(&world, SECOND_US);
     char *from = place(&world, "app.log");
     fail_if(disk_rename(world.io.disk, from, "/elsewhere", &err), &err);
     follow(&world, 3 * SECOND_US);
-    if (restarts) restart(&world, ALL);
+    if (restarts) follow_restart(&world, ALL);
     fail_if(disk_rename(world.io.disk, "/elsewhere", from, &err), &err);
     app_2(&world);
     follow(&world, 3 * SECOND_US);
@@ -543,17 +444,17 @@ static void reused_inode(void **state) {
         struct source_world world;
         uint64_t ino, ino_now;
         source_world_open(&world, true);
-        append(&world, "a", "first\n");
+        log_append(&world, "a", "first\n");
         start_by(&world, way, way == 2 ? ALL : ALL "max_open: 1\n");
         follow(&world, 2 * SECOND_US);
-        append(&world, "z", "z\n"); /* so that the other one is not open */
+        log_append(&world, "z", "z\n"); /* so that the other one is not open */
         follow(&world, 2 * SECOND_US);
-        size_of(&world, "a", &ino);
+        log_size(&world, "a", &ino);
         if (restarts) source_stop(&world);
         sim_disk_reuse_inodes(world.disk, true);
-        drop(&world, "a");
-        append(&world, longer ? "b" : "a", longer ? "other and longer\n" : "other\n");
-        size_of(&world, longer ? "b" : "a", &ino_now);
+        log_drop(&world, "a");
+        log_append(&world, longer ? "b" : "a", longer ? "other and longer\n" : "other\n");
+        log_size(&world, longer ? "b" : "a", &ino_now);
         assert_true(ino_now == ino);
         if (restarts) start_by(&world, way, way == 2 ? ALL : ALL "max_open: 1\n");
         follow(&world, 3 * SECOND_US);
@@ -589,12 +490,12 @@ static void thousands_of_files(void **state) {
         char name[16], text[64];
         snprintf(name, sizeof name, "f%04d", i);
         snprintf(text, sizeof text, "%d of %d\n", round, i);
-        append(&world, name, text);
+        log_append(&world, name, text);
       }
       if (round == 0)
-        start(&world, options);
+        follow_start(&world, options);
       else if (round == 1)
-        restart(&world, options);
+        follow_restart(&world, options);
       for (int i = 0; i < 6000 && world.n_given < (size_t)(round + 1) * FILES; i++)
         follow(&world, 10000);
       assert_int_equal(world.n_given, (round + 1) * FILES);
@@ -619,9 +520,9 @@ static void a_large_file_starves_nobody(void **state) {
   for (int i = 0; text.len < 10 * 1000 * 1000; i++)
     buf_printf(&text, "line %d of the large one\n", i);
   source_world_file(&world, "a", text.data, text.len);
-  start(&world, ALL);
+  follow_start(&world, ALL);
   assert_int_equal(source_take_once(&world, 200 * 1000, &err), 0);
-  append(&world, "b", "1\n");
+  log_append(&world, "b", "1\n");
   follow_by(&world, SECOND_US / 1000 * 30, 100);
   size_t n = world.n_given;
   assert_true(n > 0);
@@ -638,7 +539,7 @@ static void a_large_file_starves_nobody(void **state) {
 /* ------------------------------------------------------------------ the rest */
 
 static void compressed_files(struct source_world *world) {
-  append(world, "app.log.2.gz", "\x1f\x8b\x08 and so on\n");
+  log_append(world, "app.log.2.gz", "\x1f\x8b\x08 and so on\n");
 }
 
 static void compressed_files_are_left_alone(void **state) {
@@ -675,7 +576,7 @@ static void no_watchers(void **state) {
     world.diag.level = DIAG_INFO;
     world.watch_faults = (struct sim_watch_faults){.no_watchers = !folders, .folders_max = 1};
     app_1(&world);
-    start(&world, "path: ['/*.log', '@/*']\nmode: tail\n");
+    follow_start(&world, "path: ['/*.log', '@/*']\nmode: tail\n");
     follow(&world, SECOND_US / 10);
     app_2(&world);
     follow(&world, 2 * SECOND_US);
@@ -697,26 +598,26 @@ static void read_again(void **state) {
   source_world_open(&world, true);
   kilobytes(&world);
   app_half(&world);
-  start(&world, options);
+  follow_start(&world, options);
   assert_int_equal(source_file.flags(world.instance), SOURCE_REREADABLE);
   follow_by(&world, SECOND_US, 50);
   app_rest(&world);
   follow_by(&world, SECOND_US, 50);
   renamed(&world);
-  append(&world, "app.log", "1\n");
+  log_append(&world, "app.log", "1\n");
   follow_by(&world, SECOND_US, 50);
   assert_true(world.n_given > 40);
   source_stop(&world);
   source_check_reread(&world, &source_file, options);
-  drop(&world, "app.log.1");
-  start(&world, options);
+  log_drop(&world, "app.log.1");
+  follow_start(&world, options);
   struct take *none = NULL;
   assert_int_equal(source_file.reread(world.instance, 0, 0, 10, none, &err), -1);
   assert_int_equal(err.code, ERR_CORRUPT);
   assert_non_null(
       strstr(err.text, "app.log: is gone or was cut, but its bytes 0 to 10 are needed"));
   source_stop(&world);
-  start(&world, ONE);
+  follow_start(&world, ONE);
   assert_int_equal(source_file.flags(world.instance), 0);
   source_world_close(&world);
 }
@@ -727,11 +628,11 @@ static void a_path_taken_out(void **state) {
   source_world_open(&world, true);
   app_1(&world);
   other_file(&world);
-  start(&world, ALL);
+  follow_start(&world, ALL);
   follow(&world, SECOND_US);
   buf_clear(&world.story);
-  restart(&world, ONE);
-  append(&world, "other.log", "c\n");
+  follow_restart(&world, ONE);
+  log_append(&world, "other.log", "c\n");
   app_2(&world);
   follow(&world, 3 * SECOND_US);
   came(&world, "app.log: 2\nother.log: end\n");
@@ -749,128 +650,6 @@ static void another_mode(void **state) {
   assert_int_equal(err.code, ERR_CONFIG);
   assert_non_null(strstr(err.text, "another `mode`"));
   source_world_close(&world);
-}
-
-/* ------------------------------------------------------------------ anything at any time */
-
-/* Writers, rotation of both kinds and restarts, drawn from the seed; each line is to come once. */
-struct storm {
-  struct source_world world;
-  struct random random;
-  const char *options;
-  bool narrow; /* rotated files have names that no pattern matches */
-  int next_line;
-  bool half[3]; /* the file's last line has no end yet */
-};
-
-static void storm_write(struct storm *storm, int file) {
-  char name[16], text[256];
-  snprintf(name, sizeof name, "s%d.log", file);
-  for (uint64_t n = 1 + random_below(&storm->random, 5); n > 0; n--) {
-    int pad = (int)random_below(&storm->random, 200);
-    int len = storm->half[file]
-                  ? snprintf(text, sizeof text, "%*s.\n", pad, "")
-                  : snprintf(text, sizeof text, "<%d>%*s.\n", storm->next_line++, pad, "");
-    storm->half[file] = random_below(&storm->random, 8) == 0;
-    if (storm->half[file]) text[len - 1] = '\0';
-    append(&storm->world, name, text);
-    if (storm->half[file] && random_below(&storm->random, 2) == 0) return;
-  }
-}
-
-static void storm_end_line(struct storm *storm, int file) {
-  char name[16];
-  snprintf(name, sizeof name, "s%d.log", file);
-  if (storm->half[file]) append(&storm->world, name, ".\n");
-  storm->half[file] = false;
-}
-
-static void storm_shift(struct storm *storm, int file, bool by_copy) {
-  char from[16], to[16];
-  struct source_world *world = &storm->world;
-  for (int i = 3; i >= 0; i--) {
-    snprintf(from, sizeof from, i == 0 ? "s%d.log" : "s%d.log.%d", file, i);
-    snprintf(to, sizeof to, "s%d.log.%d", file, i + 1);
-    if (size_of(world, from, NULL) == 0) continue;
-    if (i == 3) {
-      /* Who deletes what was not read loses it. */
-      if (world->plugin == NULL) return;
-      follow(world, 5 * SECOND_US / 2);
-      drop(world, from);
-    } else if (i == 0 && by_copy) {
-      copy(world, from, to);
-      if (random_below(&storm->random, 2) == 0 && world->plugin != NULL)
-        follow(world, (int64_t)random_below(&storm->random, SECOND_US / 2));
-      cut(world, from);
-    } else {
-      move(world, from, to);
-    }
-  }
-}
-
-static void storm_step(struct storm *storm) {
-  int file = (int)random_below(&storm->random, 3);
-  char name[16];
-  bool shifts;
-  struct err err;
-  switch (random_below(&storm->random, 16)) {
-  case 0:
-  case 1:
-    storm_end_line(storm, file);
-    /* Who renames a file out of all patterns before anybody saw it loses it. */
-    if (storm->narrow) follow(&storm->world, 3 * SECOND_US / 2);
-    storm_shift(storm, file, random_below(&storm->random, 2) == 0);
-    break;
-  case 2:
-    storm_end_line(storm, file);
-    if (storm->narrow) follow(&storm->world, 3 * SECOND_US / 2);
-    source_stop(&storm->world);
-    snprintf(name, sizeof name, "s%d.log", file);
-    shifts = random_below(&storm->random, 2) == 0 && size_of(&storm->world, name, NULL) > 0;
-    if (random_below(&storm->random, 2) == 0) storm_write(storm, file);
-    storm_end_line(storm, file);
-    if (shifts) storm_shift(storm, file, random_below(&storm->random, 2) == 0);
-    fail_if(source_start(&storm->world, &source_file, storm->options, &err), &err);
-    break;
-  case 3:
-    follow_by(&storm->world, (int64_t)random_below(&storm->random, 3 * SECOND_US), 300);
-    break;
-  case 4:
-  case 5:
-  case 6: follow_by(&storm->world, (int64_t)random_below(&storm->random, 50000), 300); break;
-  default: storm_write(storm, file); break;
-  }
-}
-
-static void storms(void **state) {
-  (void)state;
-  static const char *const options[] = {
-      "path: '@/s*'\nmode: tail\nrotate_wait: 1s\n",
-      "path: '@/s*.log'\nmode: tail\nrotate_wait: 1s\n",
-      "path: '@/s*'\nmode: tail\nrotate_wait: 1s\nmax_open: 2\nwatch: poll\n",
-      "path: ['@/s0.log', '@/s1*', '@/s?.log']\nmode: tail\nrotate_wait: 1s\nmax_open: 1\n"};
-  for (uint64_t seed = 1; seed <= 200; seed++) {
-    struct storm storm = {.options = options[seed % 4], .narrow = seed % 2 == 1};
-    random_seed(&storm.random, seed);
-    source_world_open(&storm.world, true);
-    sim_disk_reuse_inodes(storm.world.disk, true);
-    start(&storm.world, storm.options);
-    for (int i = 0; i < 120; i++) storm_step(&storm);
-    for (int i = 0; i < 3; i++) storm_end_line(&storm, i);
-    follow(&storm.world, 5 * SECOND_US);
-    int *times = mem_zalloc(((size_t)storm.next_line + 1) * sizeof *times);
-    const char *story = buf_cstr(&storm.world.story);
-    for (const char *at = story; (at = strchr(at, '<')) != NULL; at++) {
-      long n = strtol(at + 1, NULL, 10);
-      assert_true(n >= 0 && n < storm.next_line);
-      times[n]++;
-    }
-    for (int i = 0; i < storm.next_line; i++)
-      if (times[i] != 1)
-        fail_msg("seed %d: line %d came %d times:\n%s", (int)seed, i, times[i], story);
-    free(times);
-    source_world_close(&storm.world);
-  }
 }
 
 int main(void) {
@@ -895,7 +674,6 @@ int main(void) {
       cmocka_unit_test(read_again),
       cmocka_unit_test(a_path_taken_out),
       cmocka_unit_test(another_mode),
-      cmocka_unit_test(storms),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
