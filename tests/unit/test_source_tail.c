@@ -355,6 +355,36 @@ static void cut_files(void **state) {
   }
 }
 
+/* Partitions may get into the log with another source's epoch, and the end of the old one does not.
+ */
+static void killed_behind_the_look(void **state) {
+  (void)state;
+  for (uint32_t others = 0; others < 4; others++) {
+    struct source_world world;
+    source_world_open(&world, true);
+    for (uint32_t i = 0; i < others; i++) {
+      char name[8], text[8];
+      snprintf(name, sizeof name, "%u", i);
+      snprintf(text, sizeof text, "%u!\n", i);
+      log_append(&world, name, text);
+    }
+    app_1(&world);
+    follow_start(&world, ALL);
+    follow(&world, 2 * SECOND_US);
+    buf_clear(&world.story);
+    source_stop(&world);
+    written_copied_cut(&world);
+    follow_start(&world, ALL);
+    assert_int_equal(world.n_partitions, others + 3);
+    follow_restart(&world, ALL);
+    follow(&world, 3 * SECOND_US);
+    came(&world, "app.log.1: unread\napp.log: end\n"
+                 "app.log: a new line that makes it longer than it was\n");
+    assert_int_equal(world.n_partitions, others + 3);
+    source_world_close(&world);
+  }
+}
+
 /* Lines between copy and truncation: those that were read are not lost, and the copy, which lacks
  * them, is not read again. */
 static void cut_later(void **state) {
@@ -662,6 +692,7 @@ int main(void) {
       cmocka_unit_test(renamed_files),
       cmocka_unit_test(cut_files),
       cmocka_unit_test(cut_later),
+      cmocka_unit_test(killed_behind_the_look),
       cmocka_unit_test(a_copy_that_is_none),
       cmocka_unit_test(deleted_while_read),
       cmocka_unit_test(gone_and_back),
