@@ -43,7 +43,6 @@ class Receiver:
         self.http.server_close()
 
     def note(self, key, body):
-        """True when the body holds a record that is refused."""
         with self.lock:
             self.asked += 1
             if key in self.bodies:
@@ -71,6 +70,7 @@ class Receiver:
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer in one piece: in two, the second waits for the acknowledgement of the first
 
     def log_message(self, *arguments):
         pass
@@ -80,6 +80,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().handle()
         except (OSError, ssl.SSLError):
             pass  # the sender was killed, or had enough
+
+    def finish(self):
+        try:
+            super().finish()
+        except (OSError, ssl.SSLError):
+            pass
 
     def answer(self, status, body=b"", headers=()):
         self.send_response(status)

@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(__file__))
 from server import Receiver
 
-RECORDS = 2000
+RECORDS = 1200
 
 
 def records_of(case):
@@ -65,7 +65,7 @@ def kill_again_and_again(case, options, kills):
     case.fresh()
     lines = records_of(case)
     receiver = Receiver(seed=case.seed, trouble=0.15)
-    config = pipeline(case, receiver.url, options, "500ms")
+    config = pipeline(case, receiver.url, options, "400ms")
     lives = []
     try:
         for _ in range(kills):
@@ -198,7 +198,7 @@ def test(case):
     case.fresh()
     lines = records_of(case)
     receiver = Receiver(seed=case.seed, trouble=0.05)
-    result = case.run(pipeline(case, receiver.url, "concurrency: 4\n    key: user", "500ms"))
+    result = case.run(pipeline(case, receiver.url, "concurrency: 4\n    key: user", "400ms"))
     receiver.close()
     check(result.status == 0, "in order: status %d: %s" % (result.status, result.stderr))
     exactly_once("in order", case, receiver, lines)
