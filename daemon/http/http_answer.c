@@ -61,6 +61,8 @@ static bool is_printable(const char *text) {
 static void put_head(struct http_exchange *exchange, struct buf *head, int status,
                      const char *content_type, const char *const *headers) {
   struct http_conn *conn = exchange->conn;
+  assert(status >= 200 && status < 600);
+  conn->server->figures.answers[status / 100]++;
   buf_printf(head, "HTTP/1.1 %d %s\r\n", status, reason_of(status));
   put_date(head, clock_wall_us(conn->server->io.clock));
   if (content_type != NULL) {

@@ -90,6 +90,7 @@ void http_server_close(struct http_server *server); /* not in a callback of it; 
 struct http_server_figures {
   uint64_t connections;                          /* now */
   uint64_t accepted, refused_requests, timeouts; /* since open; refused: by the guard itself */
+  uint64_t answers[6];                           /* since open, by the first digit of the status */
   uint64_t body_bytes;                           /* held now, all connections */
   bool paused;                                   /* at connections_max or out of descriptors */
 };

@@ -6,10 +6,11 @@
  * It has one partition; its position counts records since the state folder was made. intake.h says
  * what becomes of a request; this file is the plugin around it. */
 #include "daemon/base/mem.h"
+#include "daemon/flow/metrics.h"
 #include "sources/http/intake.h"
 #include "sources/sources.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 static const char *const partial_names[] = {"refuse", "accept", NULL};
 
@@ -175,11 +176,7 @@ static void http_adopt(void *instance, void *old) {
     intake->tls_is_old = http_server_change(intake->server, &setting.options, &err) != 0;
     return;
   }
-  /* Another address: who has sent something to the old one still gets an answer there. */
-  http_server_close(intake->retired);
-  intake->retired = intake->server;
-  http_server_retire(intake->retired, "requests are taken at another address now");
-  intake->server = source->claimed;
+  intake_move(intake, source->claimed);
   source->claimed = NULL;
 }
 
@@ -230,6 +227,24 @@ static void http_stop(void *instance) {
   if (source->intake != NULL) intake_stop(source->intake);
 }
 
+static void http_metrics(const void *instance, struct metrics *metrics) {
+  const struct http_source *source = instance;
+  const struct intake *intake = source->intake;
+  if (intake == NULL) return;
+  struct http_server_figures now, before = {.connections = 0};
+  http_server_figures(intake->server, &now);
+  if (intake->retired != NULL) http_server_figures(intake->retired, &before);
+  static const char *const labels[] = {NULL, NULL, "2xx", "3xx", "4xx", "5xx"};
+  for (int i = 2; i < 6; i++) {
+    uint64_t all = intake->answers_before[i] + before.answers[i] + now.answers[i];
+    metrics_put(metrics, METRIC_HTTP_SOURCE_REQUESTS, labels[i], (double)all);
+  }
+  metrics_put(metrics, METRIC_HTTP_SOURCE_CONNECTIONS, NULL,
+              (double)(now.connections + before.connections));
+  metrics_put(metrics, METRIC_HTTP_SOURCE_WAITING, NULL,
+              (double)(intake->queue_bytes + now.body_bytes));
+}
+
 static void http_close(void *instance) {
   struct http_source *source = instance;
   http_server_close(source->claimed);
@@ -251,5 +266,6 @@ const struct source_plugin source_http = {
     .logged = http_logged,
     .stop = http_stop,
     .handover = {.claim = http_claim, .adopt = http_adopt},
+    .metrics = http_metrics,
     .close = http_close,
 };

@@ -146,9 +146,25 @@ struct intake *intake_new(struct io *io, struct http_server *server) {
   return intake;
 }
 
+static void close_retired(struct intake *intake) {
+  if (intake->retired == NULL) return;
+  struct http_server_figures figures;
+  http_server_figures(intake->retired, &figures);
+  for (int i = 0; i < 6; i++) intake->answers_before[i] += figures.answers[i];
+  http_server_close(intake->retired);
+  intake->retired = NULL;
+}
+
+void intake_move(struct intake *intake, struct http_server *server) {
+  close_retired(intake);
+  intake->retired = intake->server;
+  http_server_retire(intake->retired, "requests are taken at another address now");
+  intake->server = server;
+}
+
 void intake_free(struct intake *intake) {
   if (intake == NULL) return;
-  http_server_close(intake->retired);
+  close_retired(intake);
   http_server_close(intake->server); /* its gone() empties the waiters */
   while (intake->queue.first != NULL) request_free(list_pop(&intake->queue));
   while (intake->taken.first != NULL) request_free(list_pop(&intake->taken));

@@ -64,6 +64,7 @@ struct intake {
   struct io *io;
   struct http_server *server;
   struct http_server *retired; /* of the address before a reload; NULL: none */
+  uint64_t answers_before[6];  /* of those that are closed */
   struct json_plan *plan;
   bool json; /* the codec: bodies are checked */
   uint64_t line_max_bytes;
@@ -89,6 +90,8 @@ void intake_take(struct intake *intake, struct take *take);
 void intake_logged(struct intake *intake, uint64_t position);
 /* What has not been taken never will be. */
 void intake_stop(struct intake *intake);
+/* Requests are taken by another server from now on; who waits at the old one is answered there. */
+void intake_move(struct intake *intake, struct http_server *server);
 /* The exchange will get no answer. */
 void intake_gone(struct intake *intake, struct http_exchange *exchange);
 

@@ -173,6 +173,40 @@ def slow_clients(case):
     daemon.end()
 
 
+def reload(case):
+    """Another token by SIGHUP: connections stay, and so does a request of which half has come."""
+    path = case.path("reload.yaml")
+    text = read(os.path.join(case.folder, "pipeline.yaml")).decode()
+    write(path, text.replace("${TOKEN:-secret}", "first"))
+    daemon = Daemon(case, path)
+    kept = daemon.connect()
+    check(daemon.post(lines_of(some(0, 1)), token="first", connection=kept)[0] == 202, "the first token")
+    half = socket.create_connection(("127.0.0.1", daemon.port), LIMIT_S)
+    half.sendall(b"POST /in HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer first\r\nContent-Length: 9\r\n\r\n{\"n\"")
+    check(daemon.post(lines_of(some(1, 1)), token="second", connection=kept)[0] == 401, "the second token, too early")
+    write(path, text.replace("${TOKEN:-secret}", "second"))
+    daemon.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + LIMIT_S
+    while daemon.post(lines_of(some(1, 1)), token="second", connection=kept)[0] != 202:
+        check(time.monotonic() < end, "the reload does not come")
+        time.sleep(0.01)
+    half.sendall(b": 2}\n")
+    check(half.recv(65536).startswith(b"HTTP/1.1 202 "), "the half request is lost")
+    half.close()
+    with socket.socket() as taken:  # an address in use: the old configuration goes on
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        write(path, text.replace("${TOKEN:-secret}", "third").replace("${PORT}", str(taken.getsockname()[1])))
+        daemon.process.send_signal(signal.SIGHUP)
+        check(daemon.post(lines_of(some(3, 1)), token="second", connection=kept)[0] == 202, "the refused reload")
+        while b"reload-refused" not in daemon.process.stderr.readline():
+            check(time.monotonic() < end, "the reload is not refused")
+    check(daemon.post(lines_of(some(4, 1)), token="second", connection=kept)[0] == 202, "after the refused reload")
+    daemon.drain()
+    daemon.end()
+    compare("out.ndjson", some(0, 5), records(read(case.path("out/out.ndjson")), "out.ndjson"))
+
+
 def example(case):
     """Its own call of curl, as it stands there."""
     path = os.path.join(case.folder, "../../../examples/source-http.yaml")
@@ -188,7 +222,7 @@ def example(case):
 
 
 def test(case):
-    for part in (answers, bad_records_alone, back_pressure, tls, slow_clients, example):
+    for part in (answers, bad_records_alone, back_pressure, tls, slow_clients, reload, example):
         case.fresh()
         try:
             part(case)
