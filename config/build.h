@@ -18,6 +18,12 @@ struct pipeline *pipeline_read(const struct build *build, const char *name, cons
 /* The options at the top of a file, with the names of the sections. */
 const struct option *pipeline_options(void);
 
+/* daemon.c: what is said of the program as a whole. map: its keys of all files. */
+void daemon_read(const struct build *build, const struct node *map,
+                 struct daemon_settings *settings);
+const struct option *daemon_options(void);
+bool daemon_option_is(struct slice key);
+
 /* component.c: the components of the three sections (NULL: not there). A component whose options
  * are in error has no instance. */
 void components_read(const struct build *build, struct pipeline *pipeline,

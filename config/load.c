@@ -11,9 +11,9 @@
 
 enum { FILES_MAX = 1000, NAME_BYTES_MAX = 100 };
 
-/* A pipeline while its files are gathered. */
+/* A pipeline, or what is said of the program, while the files are gathered. */
 struct draft {
-  const char *name;
+  const char *name; /* NULL: the program */
   struct place place;
   struct node **keys, **items; /* malloc */
   size_t n, cap_keys, cap_items;
@@ -24,6 +24,7 @@ struct load {
   const struct config_source *source;
   struct draft *drafts;
   size_t n_drafts, cap_drafts;
+  struct draft daemon;
 };
 
 /* The name becomes a folder's. */
@@ -121,9 +122,14 @@ static void draft_add(struct load *load, struct draft *draft, struct node *key, 
     return;
   }
   struct place place = draft->keys[i]->place;
-  config_error_add(&load->config->errors, key->place,
-                   "\"%.*s\" of the pipeline %s is set in two files; first at %s:%u:%u",
-                   SLICE_ARG(key->text), draft->name, place.file->path, place.line, place.column);
+  /* Nobody will read it, so nobody knows yet what in it is secret. */
+  struct place hidden = item->place;
+  hidden.len = 0;
+  if (draft->name == NULL) config_errors_hide(&load->config->errors, hidden);
+  config_error_add(
+      &load->config->errors, key->place, "\"%.*s\"%s%s is set in two files; first at %s:%u:%u",
+      SLICE_ARG(key->text), draft->name != NULL ? " of the pipeline " : "",
+      draft->name != NULL ? draft->name : "", place.file->path, place.line, place.column);
 }
 
 /* The name that a file gives its pipeline, or the file's own. */
@@ -177,8 +183,17 @@ static void load_file(struct load *load, const char *path) {
                      "a configuration is a map with the keys sources, transforms and sinks");
     return;
   }
-  struct draft *draft = find_draft(load, find_name(load, file, root), place);
-  for (size_t i = 0; i < root->n_items; i++) draft_add(load, draft, root->keys[i], root->items[i]);
+  struct draft *draft = NULL;
+  if (root->n_items == 0) find_draft(load, find_name(load, file, root), place);
+  for (size_t i = 0; i < root->n_items; i++) {
+    if (daemon_option_is(root->keys[i]->text)) {
+      if (load->daemon.n == 0) load->daemon.place = place;
+      draft_add(load, &load->daemon, root->keys[i], root->items[i]);
+      continue;
+    }
+    if (draft == NULL) draft = find_draft(load, find_name(load, file, root), place);
+    draft_add(load, draft, root->keys[i], root->items[i]);
+  }
 }
 
 static void load_folder(struct load *load, const char *path) {
@@ -232,6 +247,17 @@ static void set_id(struct pipeline *pipeline) {
   buf_fini(&text);
 }
 
+static struct node *draft_map(struct load *load, struct draft *draft) {
+  struct arena *arena = &load->config->arena;
+  struct node *map = arena_zalloc(arena, sizeof *map);
+  *map = (struct node){.kind = NODE_MAP, .place = draft->place, .n_items = draft->n};
+  map->keys = join(arena, draft->keys, draft->n, NULL, 0);
+  map->items = join(arena, draft->items, draft->n, NULL, 0);
+  free(draft->keys);
+  free(draft->items);
+  return map;
+}
+
 static void build_pipelines(struct load *load, const struct component_catalog *catalog) {
   struct config *config = load->config;
   struct build build = {.arena = &config->arena,
@@ -241,17 +267,14 @@ static void build_pipelines(struct load *load, const struct component_catalog *c
   config->pipelines = arena_alloc(&config->arena, load->n_drafts * sizeof *config->pipelines);
   for (size_t i = 0; i < load->n_drafts; i++) {
     struct draft *draft = &load->drafts[i];
-    struct node *map = arena_zalloc(&config->arena, sizeof *map);
-    *map = (struct node){.kind = NODE_MAP, .place = draft->place, .n_items = draft->n};
-    map->keys = join(&config->arena, draft->keys, draft->n, NULL, 0);
-    map->items = join(&config->arena, draft->items, draft->n, NULL, 0);
     config->pipelines[config->n_pipelines++] =
-        pipeline_read(&build, draft->name, map, draft->place);
-    free(draft->keys);
-    free(draft->items);
+        pipeline_read(&build, draft->name, draft_map(load, draft), draft->place);
     set_id(config->pipelines[config->n_pipelines - 1]);
   }
   free(load->drafts);
+  if (load->n_drafts == 0 && load->daemon.n > 0)
+    config_error_add(&config->errors, load->daemon.place, "there is no pipeline in it");
+  daemon_read(&build, draft_map(load, &load->daemon), &config->daemon);
 }
 
 struct config *config_load(const char *path, const struct component_catalog *catalog,

@@ -4,6 +4,7 @@ libtidemark_a_SOURCES += \
 	config/check.c \
 	config/component.c \
 	config/dump.c config/dump.h \
+	config/daemon.c \
 	config/errors.c config/errors.h \
 	config/load.c \
 	config/node.c config/node.h \

@@ -87,11 +87,19 @@ struct pipeline {
       id; /* hash of config_dump(): the same for the same pipeline, whatever its secrets hold */
 };
 
+/* What is said of the program, not of a pipeline; the table is in daemon.c. */
+struct daemon_settings {
+  bool admin; /* `admin:` is there */
+  const char *admin_listen;
+  const char *admin_token; /* NULL: none */
+};
+
 struct config {
   struct arena arena; /* everything below lives here */
   struct config_errors errors;
   struct pipeline **pipelines;
   size_t n_pipelines;
+  struct daemon_settings daemon;
 };
 
 /* Reads a file, or all *.yaml and *.yml of a folder in order of name (one configuration: several

@@ -85,6 +85,12 @@ void reference_put_pipeline(struct buf *out) {
   buf_put_char(out, '\n');
 }
 
+void reference_put_daemon(struct buf *out) {
+  put_header(out);
+  put_options(out, "", daemon_options(), put_row);
+  buf_put_char(out, '\n');
+}
+
 /* ------------------------------------------------------------------ plain text */
 
 void reference_put_facts(struct buf *out, const struct option *option) {
@@ -118,4 +124,8 @@ void reference_put_component_text(struct buf *out, enum component_kind kind,
 
 void reference_put_pipeline_text(struct buf *out) {
   put_options(out, "", pipeline_options(), put_paragraph);
+}
+
+void reference_put_daemon_text(struct buf *out) {
+  put_options(out, "", daemon_options(), put_paragraph);
 }

@@ -13,6 +13,9 @@ void reference_put_component_text(struct buf *out, enum component_kind kind,
 /* The settings of a pipeline itself. */
 void reference_put_pipeline(struct buf *out);
 void reference_put_pipeline_text(struct buf *out);
+/* What is said of the program as a whole. */
+void reference_put_daemon(struct buf *out);
+void reference_put_daemon_text(struct buf *out);
 
 /* For other forms: each option of a table and of the groups in it, by its whole name with dots, and
  * its facts as one line: "duration; default 5ms; 0 to 1m". */

@@ -174,6 +174,10 @@ void reference_put_schema(struct buf *out, const struct component_catalog *catal
     }
     buf_fini(&section);
   }
+  for (const struct option *option = daemon_options(); option->name != NULL; option++) {
+    buf_put_text(out, ",\n");
+    put_property(out, option);
+  }
   buf_put_text(out, "},\n\"definitions\":{\n");
   for (int kind = COMPONENT_SOURCE; kind <= COMPONENT_SINK; kind++) {
     if (kind != COMPONENT_SOURCE) buf_put_text(out, ",\n");

@@ -104,6 +104,9 @@ static int list_main(struct cli *cli) {
   } else if (strcmp(what, "pipeline") == 0) {
     reference_put_pipeline_text(&out);
     print(&out);
+  } else if (strcmp(what, "program") == 0) {
+    reference_put_daemon_text(&out);
+    print(&out);
   } else if (strcmp(what, "--reference") == 0) {
     cli_reference_put(&out, false);
     print(&out);
@@ -126,11 +129,13 @@ static int list_main(struct cli *cli) {
 
 const struct cli_command cli_list = {
     .name = "list",
-    .usage = "list [sources | transforms | sinks | codecs | functions | pipeline | messages [ID] | "
+    .usage = "list [sources | transforms | sinks | codecs | functions | pipeline | program | "
+             "messages [ID] | "
              "TYPE]",
     .text = "show what components and functions there are, and their options",
     .help = "\n  TYPE          a component's options, with types, defaults and ranges\n"
             "  pipeline      the options of a pipeline itself\n"
+            "  program       the options of the program as a whole\n"
             "  messages [ID] what the program says of itself: ids, what they mean, what to do\n"
             "  --reference   everything, as Markdown\n"
             "  --man1        the commands, as a man page\n"

@@ -360,6 +360,10 @@ void cli_reference_put(struct buf *out, bool man) {
   event_time_put(&page);
   page_heading(&page, 2, "Pipeline");
   page_pipeline(&page);
+  page_heading(&page, 2, "Program");
+  page_text(&page, "What is said once in a configuration, whatever pipelines it has: in one of its "
+                   "files, beside a pipeline or alone.");
+  page_daemon(&page);
   components_put(&page);
   parts_put(&page);
   aggregates_put(&page);

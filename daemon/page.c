@@ -173,6 +173,14 @@ void page_pipeline(struct page *page) {
     reference_put_pipeline(&page->out);
 }
 
+void page_daemon(struct page *page) {
+  block(page, false);
+  if (page->man)
+    reference_each(daemon_options(), option_put, page);
+  else
+    reference_put_daemon(&page->out);
+}
+
 void page_component(struct page *page, enum component_kind kind, const struct component_type *type,
                     const struct option *common) {
   block(page, false);

@@ -24,8 +24,9 @@ void page_code(struct page *page, const char *language, const char *text); /* wh
 /* A list of terms, each with its text; head: what the terms are. Ends with whatever follows. */
 void page_rows(struct page *page, const char *head);
 void page_row(struct page *page, const char *term, const char *text);
-/* Options: those of a pipeline, or of a type of component. */
+/* Options: those of a pipeline, of the program, or of a type of component. */
 void page_pipeline(struct page *page);
+void page_daemon(struct page *page);
 void page_component(struct page *page, enum component_kind kind, const struct component_type *type,
                     const struct option *common);
 void page_end(struct page *page);
