@@ -23,8 +23,9 @@ static const struct option options[] = {
     {.name = "admin",
      .type = OPTION_GROUP,
      .group = admin_options,
-     .text = "the port for metrics, probes and commands; there is one when this is there (`admin: {}` "
-             "for the defaults) or `tidemark run --admin` is given"},
+     .text =
+         "the port for metrics, probes and commands; there is one when this is there (`admin: {}` "
+         "for the defaults) or `tidemark run --admin` is given"},
     {0}};
 
 const struct option *daemon_options(void) {

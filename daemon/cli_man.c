@@ -59,6 +59,8 @@ void cli_man_put(struct buf *out) {
   page_row(&page, "CREDENTIALS_DIRECTORY",
            "set by systemd when the service has credentials: `${file:${CREDENTIALS_DIRECTORY}/"
            "token}` reads one");
+  page_row(&page, "TIDEMARK_ADMIN_TOKEN",
+           "what `top` and `lateness` show to the daemon they ask, when it has an `admin.token`");
   page_heading(&page, 2, "See also");
   page_text(&page, "`tidemark.yaml`(5)");
   buf_put(out, page.out.data, page.out.len);

@@ -4,6 +4,7 @@
 
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
+#include "daemon/flow/metrics.h"
 #include "daemon/flow/plugin.h"
 #include "daemon/page.h"
 #include "sources/generate.h"
@@ -342,6 +343,55 @@ static void expressions_put(struct page *page) {
   free(list);
 }
 
+/* ------------------------------------------------------------------ metrics */
+
+static void metrics_put_row(struct page *page, const struct metric *metric) {
+  static const char *const scopes[] = {"", ", by `pipeline`", ", by `pipeline`, `component`"};
+  struct buf text;
+  buf_init(&text);
+  buf_put_text(&text, metric_type_name(metric->type));
+  if (metric->unit[0] != '\0') buf_printf(&text, " of %s", metric->unit);
+  buf_put_text(&text, scopes[metric->scope]);
+  if (metric->label[0] != '\0')
+    buf_printf(&text, "%s `%s`", metric->scope == METRIC_OF_PROCESS ? ", by" : ",", metric->label);
+  buf_printf(&text, ": %s.", metric->text);
+  if (metric->alert[0] != '\0') buf_printf(&text, " Look when %s.", metric->alert);
+  page_row(page, metric->name, buf_cstr(&text));
+  buf_fini(&text);
+}
+
+static const struct row page_paths[] = {
+    {"/metrics", "for Prometheus: text, or OpenMetrics when `Accept` asks for it"},
+    {"/healthz", "200 while the program turns; wants no token"},
+    {"/readyz",
+     "200 when every pipeline has come back and takes input, else 503 and why, a line for "
+     "each; wants no token"},
+    {"/v1", "JSON: version, uptime, whether it is ready, the last reload, the names of pipelines"},
+    {"/v1/pipelines", "JSON: of each its state, rates, watermark and what holds it up"},
+    {"/v1/pipelines/NAME",
+     "JSON: all about one: its components with rates, counts, errors, queues, "
+     "state, watermarks, the positions of the first 64 partitions"},
+    {NULL, NULL}};
+
+static void admin_page_put(struct page *page) {
+  page_heading(page, 2, "Admin port");
+  page_text(page, "With `admin:` in the configuration (`admin: {}` for the defaults) or `tidemark "
+                  "run --admin ADDRESS`. It shows and changes nothing; what components were "
+                  "configured with is not shown. `tidemark top` and `tidemark lateness` ask it.");
+  rows_put(page, "path", page_paths);
+}
+
+static void metrics_page_put(struct page *page) {
+  page_heading(page, 2, "Metrics");
+  page_text(page, "At `/metrics` of the admin port, as Prometheus text or OpenMetrics. Counters "
+                  "begin at 0 when the program starts, and those of a pipeline again when a "
+                  "reload changes it; what the log makes it do again after a "
+                  "crash is not counted again. A series that has nothing to say yet (an error "
+                  "that never came) is not there.");
+  page_rows(page, "metric");
+  for (int i = 0; i < METRICS; i++) metrics_put_row(page, &metric_table[i]);
+}
+
 void cli_reference_put(struct buf *out, bool man) {
   struct page page;
   page_begin(&page, man, man ? "Tidemark configuration" : "Reference", "tidemark.yaml", "5",
@@ -368,6 +418,8 @@ void cli_reference_put(struct buf *out, bool man) {
   parts_put(&page);
   aggregates_put(&page);
   expressions_put(&page);
+  admin_page_put(&page);
+  metrics_page_put(&page);
   messages_put(&page);
   if (man) {
     page_heading(&page, 2, "See also");

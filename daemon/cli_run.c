@@ -2,6 +2,7 @@
  * when all their sources are bounded, until they are done. */
 #include "daemon/cli.h"
 
+#include "daemon/admin/admin.h"
 #include "daemon/base/mem.h"
 #include "daemon/progress.h"
 #include "daemon/service_notify.h"
@@ -22,6 +23,7 @@ struct run {
   int status;
   struct progress *progress;
   struct service *service;
+  struct admin *admin; /* NULL: none is wanted */
 };
 
 static void signalled(void *arg) {
@@ -44,11 +46,50 @@ static void pipeline_opening(void *arg, const char *pipeline) {
   service_opening(run->service, pipeline);
 }
 
+/* ------------------------------------------------------------------ what the admin port sees */
+
+static size_t seen_pipelines(void *arg) {
+  const struct run *run = arg;
+  return supervisor_pipelines(run->supervisor);
+}
+
+static void seen_pipeline(void *arg, size_t i, struct admin_pipeline *pipeline) {
+  const struct run *run = arg;
+  const struct running *running = supervisor_pipeline(run->supervisor, i);
+  *pipeline = (struct admin_pipeline){running->graph, running->engine, running->catching_up};
+}
+
+static void seen_reloads(void *arg, struct admin_reloads *reloads) {
+  const struct run *run = arg;
+  const struct reload_result *result = supervisor_reload_result(run->supervisor);
+  *reloads = (struct admin_reloads){.done = result->succeeded,
+                                    .refused = result->refused,
+                                    .last_done = result->ok,
+                                    .last_us = result->at_us,
+                                    .done_us = result->succeeded_at_us,
+                                    .why = result->text};
+}
+
+/* Bound before anything is opened: who finds the port taken has started the daemon twice. */
+static int port_open(struct run *run, const struct daemon_settings *settings, const char *address) {
+  if (address == NULL && !settings->admin) return 0;
+  struct admin_options options = {.listen = address != NULL ? address : settings->admin_listen,
+                                  .token = settings->admin_token};
+  struct err err;
+  if (admin_open(&run->admin, &run->cli->io, &options, &err) != 0) return cli_error(run->cli, &err);
+  diag_say(&run->cli->diag, MESSAGE_ADMIN_LISTENS, NULL, "the admin port is %s",
+           admin_address(run->admin));
+  return 0;
+}
+
+/* ------------------------------------------------------------------ pipelines */
+
 /* That is no harm to the others; the status is that of the end. */
 static void pipeline_unopened(void *arg, const char *pipeline, const struct err *err) {
   struct run *run = arg;
   int status = cli_pipeline_error(run->cli, pipeline, err);
   if (run->status == 0) run->status = status;
+  if (run->admin != NULL) admin_ended(run->admin, pipeline, err);
 }
 
 static void pipeline_ended(void *arg, const struct running *running, const struct err *err) {
@@ -60,6 +101,7 @@ static void pipeline_ended(void *arg, const struct running *running, const struc
   } else {
     progress_summary(running->graph, running->engine, &run->cli->diag);
   }
+  if (run->admin != NULL) admin_ended(run->admin, running->name, err);
 }
 
 static void drain_begin(struct run *run) {
@@ -73,6 +115,7 @@ static void drain_begin(struct run *run) {
   supervisor_drain(run->supervisor);
   run->drain_until_us = clock_mono_us(run->cli->io.clock) + timeout_us;
   service_stopping(run->service, timeout_us);
+  if (run->admin != NULL) admin_stopping(run->admin);
   diag_say(&run->cli->diag, MESSAGE_DRAIN_STARTED, NULL,
            "stopping: what was taken is delivered first; a second signal stops at once");
 }
@@ -135,8 +178,14 @@ static int signals_take(struct run *run, struct err *err) {
              : 0;
 }
 
-static int run_all(struct run *run, const char *path, struct configuration *configuration) {
+static int run_all(struct run *run, const char *path, const char *admin,
+                   struct configuration *configuration) {
   struct cli *cli = run->cli;
+  int status = port_open(run, &configuration->config->daemon, admin);
+  if (status != 0) {
+    configuration_release(configuration);
+    return status;
+  }
   struct supervisor_options options = {.io = &cli->io,
                                        .diag = &cli->diag,
                                        .path = path,
@@ -146,11 +195,13 @@ static int run_all(struct run *run, const char *path, struct configuration *conf
                                        .ended = pipeline_ended,
                                        .arg = run};
   run->supervisor = supervisor_open(&options, configuration);
+  if (run->admin != NULL)
+    admin_show(run->admin, &(struct admin_view){seen_pipelines, seen_pipeline, seen_reloads, run});
   return turns(run);
 }
 
 static int run_main(struct cli *cli) {
-  const char *path = NULL;
+  const char *path = NULL, *admin = NULL;
   bool quiet = false;
   for (int i = 1; i < cli->argc; i++) {
     if (strcmp(cli->argv[i], "--quiet") == 0)
@@ -162,6 +213,9 @@ static int run_main(struct cli *cli) {
       cli->diag.json = strcmp(format, "json") == 0;
       if (!cli->diag.json && strcmp(format, "text") != 0)
         return cli_usage(cli, "--log-format wants text or json");
+    } else if (strcmp(cli->argv[i], "--admin") == 0) {
+      if (++i == cli->argc) return cli_usage(cli, "--admin wants an address");
+      admin = cli->argv[i];
     } else if (cli->argv[i][0] == '-' && cli->argv[i][1] != '\0')
       return cli_usage(cli, "unknown option %s", cli->argv[i]);
     else if (path != NULL)
@@ -183,16 +237,17 @@ static int run_main(struct cli *cli) {
   run.progress =
       progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
   run.service = service_new(&cli->io, run_totals, &run);
-  status = run_all(&run, path, configuration);
+  status = run_all(&run, path, admin, configuration);
   progress_free(run.progress);
   service_free(run.service);
+  admin_close(run.admin);
   supervisor_close(run.supervisor);
   return status;
 }
 
 const struct cli_command cli_run = {
     .name = "run",
-    .usage = "run [--quiet | --verbose] [--log-format text|json] CONFIG",
+    .usage = "run [--quiet | --verbose] [--log-format text|json] [--admin ADDRESS] CONFIG",
     .text = "run the pipelines of a configuration",
     .help =
         "\nCONFIG is a YAML file or a folder of them. Pipelines whose sources all come to an end "
@@ -208,6 +263,8 @@ const struct cli_command cli_run = {
         "`tidemark reload`).\n\n"
         "  --quiet            only warnings and errors, no progress\n"
         "  --verbose          more diagnostics\n"
+        "  --admin ADDRESS    metrics, probes and JSON over HTTP there, whatever `admin.listen` "
+        "says\n"
         "  --log-format json  each message as one JSON object; `tidemark list messages` shows "
         "their "
         "ids\n\n"

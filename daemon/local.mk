@@ -1,13 +1,16 @@
 tidemark_SOURCES += \
+	daemon/ask.c daemon/ask.h \
 	daemon/cli.h \
 	daemon/cli_common.c \
 	daemon/cli_generate.c \
+	daemon/cli_lateness.c \
 	daemon/cli_list.c \
 	daemon/cli_man.c \
 	daemon/cli_plan.c \
 	daemon/cli_reference.c \
 	daemon/cli_reload.c \
 	daemon/cli_run.c \
+	daemon/cli_top.c \
 	daemon/cli_validate.c \
 	daemon/cli_wal.c \
 	daemon/page.c daemon/page.h \

@@ -21,3 +21,8 @@ dist_example_DATA += \
 	examples/transform-merge.yaml \
 	examples/transform-route.yaml \
 	examples/transform-window.yaml
+exampleprometheusdir = $(exampledir)/prometheus
+dist_exampleprometheus_DATA = examples/prometheus/prometheus.yaml examples/prometheus/tidemark.rules.yaml \
+	examples/prometheus/tidemark.rules.test.yaml
+examplegrafanadir = $(exampledir)/grafana
+dist_examplegrafana_DATA = examples/grafana/tidemark.json

@@ -20,18 +20,17 @@ static int64_t bucket_end(int bucket) {
 }
 
 /* A plain addition: there is one writer. */
-static void count(atomic_uint_fast64_t *counter, uint64_t n) {
-  atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+void quantiles_add(struct quantiles *quantiles, int64_t value, uint64_t n) {
+  atomic_uint_fast64_t *count = &quantiles->counts[bucket_of(value > 0 ? (uint64_t)value : 0)];
+  atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
                         memory_order_relaxed);
 }
 
-void quantiles_add(struct quantiles *quantiles, int64_t value, uint64_t n) {
-  count(&quantiles->counts[bucket_of(value > 0 ? (uint64_t)value : 0)], n);
-  count(&quantiles->n, n);
-}
-
 uint64_t quantiles_count(const struct quantiles *quantiles) {
-  return atomic_load_explicit(&quantiles->n, memory_order_relaxed);
+  uint64_t n = 0;
+  for (int i = 0; i < QUANTILES_BUCKETS; i++)
+    n += atomic_load_explicit(&quantiles->counts[i], memory_order_relaxed);
+  return n;
 }
 
 int64_t quantiles_find(const struct quantiles *quantiles, double share) {

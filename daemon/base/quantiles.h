@@ -14,7 +14,6 @@ enum { QUANTILES_BUCKETS = 59 * 32 };
 
 struct quantiles {
   atomic_uint_fast64_t counts[QUANTILES_BUCKETS];
-  atomic_uint_fast64_t n;
 };
 
 /* n times the number; a negative one counts as 0. */

@@ -247,6 +247,7 @@ static enum held take_held(struct engine *engine) {
 static void take(struct engine *engine) {
   bool draining = engine->state == ENGINE_DRAINING || engine->state == ENGINE_PAUSING;
   bool rest = draining && engine->recovery == NULL && !engine->stopping;
+  if (!rest && engine->state != ENGINE_RUNNING) engine_meters_held(engine, HELD_NOT);
   while (rest || engine->state == ENGINE_RUNNING) {
     enum held held = take_held(engine);
     engine_meters_held(engine, held);

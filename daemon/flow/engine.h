@@ -102,6 +102,10 @@ const struct source_partition *engine_source_partition(const struct engine *engi
                                                        uint32_t partition);
 /* Why nothing is taken for now ("queues"), or NULL. */
 const char *engine_held(const struct engine *engine);
+/* Cause i = 0, 1, ... and for how long it has held the engine up so far; NULL behind the last. */
+const char *engine_backpressure(const struct engine *engine, size_t i, int64_t *us);
+/* From opening to taking new input, or until now while it lasts. */
+int64_t engine_recovery_us(const struct engine *engine);
 const char *engine_state_name(enum engine_state state);
 
 /* All figures of the pipeline and its components (metrics.def). */

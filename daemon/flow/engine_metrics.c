@@ -8,6 +8,8 @@
 #include "daemon/base/mem.h"
 #include "daemon/flow/metrics.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static const char *const state_names[ENGINE_STATES] = {
@@ -117,6 +119,22 @@ const char *engine_held(const struct engine *engine) {
   return takes ? held_names[engine->meters.held] : NULL;
 }
 
+const char *engine_backpressure(const struct engine *engine, size_t i, int64_t *us) {
+  const struct engine_meters *meters = &engine->meters;
+  enum held held = (enum held)(i + 1);
+  if (held >= HELD_CAUSES) return NULL;
+  *us = meters->held_us[held];
+  if (held == meters->held) *us += clock_mono_us(engine->io->clock) - meters->held_since_us;
+  return held_names[held];
+}
+
+int64_t engine_recovery_us(const struct engine *engine) {
+  const struct engine_meters *meters = &engine->meters;
+  int64_t until_us =
+      meters->recovered_us != 0 ? meters->recovered_us : clock_mono_us(engine->io->clock);
+  return until_us - meters->opened_us;
+}
+
 void engine_stage_counts(const struct engine *engine, uint32_t stage, struct stage_counts *counts,
                          uint64_t *ports) {
   *counts = (struct stage_counts){.ports = ports};
@@ -191,17 +209,12 @@ static void snapshots_put(const struct engine *engine, struct metrics *metrics) 
   metrics_put(metrics, METRIC_SNAPSHOT_AT, NULL, seconds(meters->snapshot_at_us));
 }
 
-static void held_put(const struct engine *engine, struct metrics *metrics) {
-  const struct engine_meters *meters = &engine->meters;
-  for (int held = HELD_NOT + 1; held < HELD_CAUSES; held++) {
-    int64_t us = meters->held_us[held];
-    if (held == (int)meters->held) us += clock_mono_us(engine->io->clock) - meters->held_since_us;
-    metrics_put(metrics, METRIC_BACKPRESSURE, held_names[held], seconds(us));
-  }
-}
-
 static void pipeline_put(const struct engine *engine, struct metrics *metrics) {
   const struct engine_meters *meters = &engine->meters;
+  const char *name;
+  char id[24];
+  snprintf(id, sizeof id, "%016" PRIx64, engine->graph->pipeline->id);
+  metrics_put(metrics, METRIC_CONFIG, id, 1);
   for (int state = ENGINE_RECOVERING; state < ENGINE_STATES; state++)
     metrics_put(metrics, METRIC_STATE, state_names[state], state == (int)engine->state);
   metrics_put(metrics, METRIC_EPOCHS, NULL, (double)meters->epochs);
@@ -212,13 +225,13 @@ static void pipeline_put(const struct engine *engine, struct metrics *metrics) {
   metrics_put(metrics, METRIC_IN_FLIGHT, NULL, (double)engine->n_epochs);
   metrics_put(metrics, METRIC_IN_FLIGHT_BYTES, NULL, (double)bytes);
   metrics_put_histogram(metrics, METRIC_PROCESSING, NULL, &meters->processing);
-  held_put(engine, metrics);
+  int64_t held_us;
+  for (size_t i = 0; (name = engine_backpressure(engine, i, &held_us)) != NULL; i++)
+    metrics_put(metrics, METRIC_BACKPRESSURE, name, seconds(held_us));
   metrics_put(metrics, METRIC_QUEUED, NULL, (double)engine->queued_bytes);
   metrics_put(metrics, METRIC_QUEUE_LIMIT, NULL, (double)engine->settings->queue_bytes);
   metrics_put(metrics, METRIC_MEMORY_LIMIT, NULL, (double)engine->settings->memory_max_bytes);
-  int64_t recovered_us =
-      meters->recovered_us != 0 ? meters->recovered_us : clock_mono_us(engine->io->clock);
-  metrics_put(metrics, METRIC_RECOVERY, NULL, seconds(recovered_us - meters->opened_us));
+  metrics_put(metrics, METRIC_RECOVERY, NULL, seconds(engine_recovery_us(engine)));
   metrics_put(metrics, METRIC_REPLAYED, NULL, (double)engine->replayed_epochs);
   log_put(engine, metrics);
   snapshots_put(engine, metrics);

@@ -10,8 +10,9 @@
  *     }
  *
  * What is counted is a plain number in the instance, kept where it happens; nothing is looked up or
- * formatted before a scrape. Counters begin at 0 with the process and never fall: what the replay
- * of the log does again after a crash is not counted again by the engine. Figures of durations are
+ * formatted before a scrape. Counters begin at 0 with the process, and again when a reload changes
+ * their pipeline; else they never fall: what the replay of the log does again after a crash is not
+ * counted again by the engine. Figures of durations are
  * in seconds, of memory in bytes: base units.
  *
  * One scrape is one struct metrics, on the loop's thread. */

@@ -1,6 +1,8 @@
 /* exec: the calls of exec.h, handed to the implementation. */
 #include "daemon/io/exec.h"
 
+#include "daemon/io/usage.h"
+
 struct exec *exec_new(struct threads *threads, struct loop *loop, const char *name) {
   return threads->ops->exec_new(threads, loop, name);
 }
@@ -45,4 +47,8 @@ uint32_t threads_cores(struct threads *threads) {
 
 void threads_free(struct threads *threads) {
   if (threads != NULL) threads->ops->free(threads);
+}
+
+void usage_read(struct threads *threads, struct usage *usage) {
+  threads->ops->usage(threads, usage);
 }

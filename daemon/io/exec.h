@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct usage;   /* usage.h */
 struct threads; /* makes the three; real or simulated */
 struct exec;
 struct pool;
@@ -62,6 +63,7 @@ struct threads_ops {
                       struct err *);
   int (*frozen_wait)(struct frozen *, struct err *);
   uint32_t (*cores)(struct threads *);
+  void (*usage)(struct threads *, struct usage *);
   void (*free)(struct threads *);
 };
 struct threads {

@@ -6,6 +6,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/io/fifo.h"
 #include "daemon/io/thread.h"
+#include "daemon/io/usage.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -112,6 +113,11 @@ static uint32_t real_cores(struct threads *threads) {
   return n > 0 ? (uint32_t)n : 1;
 }
 
+static void real_usage(struct threads *threads, struct usage *usage) {
+  (void)threads;
+  usage_real_read(usage);
+}
+
 static void real_free(struct threads *threads) {
   free(threads);
 }
@@ -126,6 +132,7 @@ static const struct threads_ops real_ops = {
     .frozen_start = frozen_real_start,
     .frozen_wait = frozen_real_wait,
     .cores = real_cores,
+    .usage = real_usage,
     .free = real_free,
 };
 

@@ -9,6 +9,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/io/fifo.h"
 #include "daemon/io/loop_sim.h"
+#include "daemon/io/usage.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -145,6 +146,11 @@ static uint32_t sim_cores(struct threads *threads) {
   return 1;
 }
 
+static void sim_usage(struct threads *threads, struct usage *usage) {
+  (void)threads;
+  *usage = (struct usage){0};
+}
+
 static void sim_free(struct threads *threads) {
   free(threads);
 }
@@ -159,6 +165,7 @@ static const struct threads_ops sim_ops = {
     .frozen_start = sim_frozen_start,
     .frozen_wait = sim_frozen_wait,
     .cores = sim_cores,
+    .usage = sim_usage,
     .free = sim_free,
 };
 

@@ -43,6 +43,8 @@ libtidemark_a_SOURCES += \
 	daemon/io/sim_tree.c daemon/io/sim_tree.h \
 	daemon/io/socket_real.c daemon/io/socket_real.h \
 	daemon/io/thread.h \
+	daemon/io/usage.h \
+	daemon/io/usage_real.c \
 	daemon/io/watch.c daemon/io/watch.h \
 	daemon/io/watch_real.c \
 	daemon/io/watch_sim.c daemon/io/watch_sim.h

@@ -52,6 +52,7 @@ TESTS += \
 	tests/flow/430-http/test.py \
 	tests/flow/431-http-kill/test.py \
 	tests/flow/500-http-sink/test.py \
+	tests/flow/510-admin/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \

@@ -2,6 +2,7 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
+	tests/unit/test_admin \
 	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
@@ -11,6 +12,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
+	tests/unit/test_admin \
 	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
@@ -50,6 +52,9 @@ tests_unit_test_watermark_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_metrics_SOURCES = tests/unit/test_engine_metrics.c $(ENGINE_WORLD)
 tests_unit_test_engine_metrics_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_metrics_LDADD = $(TEST_LIBS)
+tests_unit_test_admin_SOURCES = tests/unit/test_admin.c $(ENGINE_WORLD)
+tests_unit_test_admin_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_admin_LDADD = $(TEST_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_metrics_LDADD = $(TEST_LIBS)

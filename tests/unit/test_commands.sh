@@ -15,7 +15,7 @@ refuses() {
 
 tidemark --help >help || complain "tidemark --help: status $?"
 tidemark help | cmp -s - help || complain "tidemark help is not tidemark --help"
-for name in run validate list explain generate wal version; do
+for name in run top lateness validate list explain generate wal version; do
   grep -q "^  $name " help || complain "tidemark --help does not name $name"
   tidemark $name --help >text 2>err || complain "tidemark $name --help: status $?"
   grep -q "^usage: tidemark $name" text || complain "tidemark $name --help shows no usage"
