@@ -199,6 +199,27 @@ void intake_queue(struct intake *intake, struct records *records, char *key, uin
   if (intake->ctx != NULL) source_ready(intake->ctx);
 }
 
+/* A request whose key is in the log already is answered and gone. Asked only here: before the first
+ * take() the log may not be read to its end, and not all keys may be known. */
+static void answer_known(struct intake *intake) {
+  struct request *next;
+  for (struct request *request = intake->queue.first; request != NULL; request = next) {
+    next = request->next;
+    uint64_t known;
+    if (request->idempotency_key == NULL ||
+        !source_note_find(intake->ctx, slice_of(request->idempotency_key), &known))
+      continue;
+    while (request->waiters != NULL) {
+      struct http_exchange *exchange = waiter_free(intake, request->waiters);
+      if (known == request->hash)
+        intake_answer_accepted(exchange, &request->records, true);
+      else
+        http_answer_error(exchange, 422, intake_other_body, NULL);
+    }
+    drop_queued(intake, request);
+  }
+}
+
 /* As many of the first requests as go into one commit: one, or several small ones. Each is whole in
  * it, so all of them are. */
 static void take_some(struct intake *intake, struct take *take) {
@@ -233,6 +254,7 @@ static void take_some(struct intake *intake, struct take *take) {
 }
 
 void intake_take(struct intake *intake, struct take *take) {
+  answer_known(intake);
   while (intake->queue.first != NULL && take_bytes_left(take) > 0) take_some(intake, take);
   if (intake->queue.first != NULL) source_ready(intake->ctx);
 }

@@ -97,6 +97,7 @@ void intake_gone(struct intake *intake, struct http_exchange *exchange);
 
 /* intake_http.c: the server's side. */
 extern const struct http_handler intake_handler; /* arg: struct intake */
+extern const char intake_other_body[];           /* why 422 */
 void intake_answer_accepted(struct http_exchange *exchange, const struct records *records,
                             bool replayed);
 

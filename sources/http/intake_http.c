@@ -13,6 +13,8 @@ enum { KEY_BYTES_MAX = 1024 };
 
 static const char *const again[] = {"Retry-After: 1", NULL};
 
+const char intake_other_body[] = "the Idempotency-Key was used for another body";
+
 /* False and an answer. */
 static bool refuse(struct http_exchange *exchange, int status, const char *why,
                    const char *const *headers) {
@@ -142,27 +144,6 @@ void intake_answer_accepted(struct http_exchange *exchange, const struct records
   buf_fini(&body);
 }
 
-/* A key seen before: the answer, or the wait for it. False: it is new. */
-static bool is_known(struct intake *intake, struct http_exchange *exchange, struct slice key,
-                     uint64_t hash, const struct records *records) {
-  static const char other[] = "the Idempotency-Key was used for another body";
-  struct request *waiting = intake_find(intake, key);
-  if (waiting != NULL) {
-    if (waiting->hash == hash)
-      intake_wait(intake, waiting, exchange);
-    else
-      http_answer_error(exchange, 422, other, NULL);
-    return true;
-  }
-  uint64_t known;
-  if (intake->ctx == NULL || !source_note_find(intake->ctx, key, &known)) return false;
-  if (known == hash)
-    intake_answer_accepted(exchange, records, true);
-  else
-    http_answer_error(exchange, 422, other, NULL);
-  return true;
-}
-
 /* Whether the request waits now, with its records. */
 static bool admit(struct intake *intake, struct http_exchange *exchange, struct records *records) {
   bool keyed;
@@ -171,7 +152,12 @@ static bool admit(struct intake *intake, struct http_exchange *exchange, struct 
   uint64_t hash = keyed ? hash_bytes(body.data, body.len) : 0;
   if (keyed && (key.len == 0 || key.len > KEY_BYTES_MAX))
     return refuse(exchange, 400, "an Idempotency-Key has 1 to 1024 bytes", NULL);
-  if (keyed && is_known(intake, exchange, key, hash, records)) return false;
+  struct request *same = keyed ? intake_find(intake, key) : NULL;
+  if (same != NULL && same->hash != hash) return refuse(exchange, 422, intake_other_body, NULL);
+  if (same != NULL) {
+    intake_wait(intake, same, exchange);
+    return false;
+  }
   if (records->n == 0) {
     intake_answer_accepted(exchange, records, false);
     return false;

@@ -234,8 +234,10 @@ static void a_key_makes_a_retry_harmless(void **state) {
   http_client_until(&second, 1);
   assert_true(answer_has(&second, "{\"accepted\":2}"));
   post(&second, "text/plain", key, slice_of("{\"a\":3}"));
+  take(&f, 1 << 20);
   http_client_until(&second, 2);
   post(&second, "text/plain", key, body);
+  take(&f, 1 << 20);
   http_client_until(&second, 3);
   assert_string_equal(http_client_statuses(&second), "202 422 202");
   assert_true(answer_has(&second, "Idempotency-Replayed: true\r\n"));
@@ -245,9 +247,36 @@ static void a_key_makes_a_retry_harmless(void **state) {
   start(&f, OPTIONS);
   post(&f.client, "text/plain", key, body);
   post(&f.client, "text/plain", "Idempotency-Key: \r\n", body);
+  turn(&f, SECOND);
+  take(&f, 1 << 20);
   http_client_until(&f.client, 2);
   assert_string_equal(http_client_statuses(&f.client), "202 400");
   assert_int_equal(f.world.partitions[0].position, 2);
+  close_fixture(&f);
+}
+
+/* The engine reads its log after open(): the key may become known while the retry is in the queue.
+ */
+static void a_key_may_be_known_late(void **state) {
+  (void)state;
+  struct fixture f;
+  open_fixture(&f, OPTIONS);
+  static const char key[] = "Idempotency-Key: k\r\n";
+  post(&f.client, "text/plain", key, slice_of("{}\n"));
+  turn(&f, SECOND);
+  take(&f, 1 << 20);
+  source_logged(&f.world);
+  struct given_note note = f.world.notes[--f.world.n_notes];
+  http_client_close(&f.client);
+  source_stop(&f.world);
+  start(&f, OPTIONS);
+  post(&f.client, "text/plain", key, slice_of("{}\n"));
+  turn(&f, SECOND);
+  f.world.notes[f.world.n_notes++] = note;
+  take(&f, 1 << 20);
+  http_client_until(&f.client, 1);
+  assert_string_equal(http_client_statuses(&f.client), "202");
+  assert_int_equal(f.world.partitions[0].position, 1);
   close_fixture(&f);
 }
 
@@ -475,6 +504,7 @@ int main(void) {
       cmocka_unit_test(lines_of_another_codec_are_as_they_are),
       cmocka_unit_test(who_is_not_let_in),
       cmocka_unit_test(a_key_makes_a_retry_harmless),
+      cmocka_unit_test(a_key_may_be_known_late),
       cmocka_unit_test(small_requests_share_a_commit_and_large_ones_are_whole),
       cmocka_unit_test(a_full_queue_refuses),
       cmocka_unit_test(a_stalled_log_refuses),

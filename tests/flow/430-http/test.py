@@ -84,6 +84,20 @@ def answers(case):
     compare("out.ndjson", Unordered(some(0, 1201)), records(read(case.path("out/out.ndjson")), "out.ndjson"))
 
 
+def promises(case):
+    """Whatever is promised, there is an answer."""
+    text = read(os.path.join(case.folder, "pipeline.yaml")).decode()
+    for setting in ("delivery: at_least_once", "delivery: at_most_once", "log: {sync: always}", "log: {sync: never}"):
+        case.fresh()
+        write(case.path("promise.yaml"), setting + "\n" + text)
+        daemon = Daemon(case, case.path("promise.yaml"))
+        for i in range(3):
+            check(daemon.post(lines_of(some(i, 1)))[0] == 202, setting)
+        daemon.drain()
+        daemon.end()
+        compare("out.ndjson", some(0, 3), records(read(case.path("out/out.ndjson")), "out.ndjson"))
+
+
 def bad_records_alone(case):
     daemon = Daemon(case, "pipeline.yaml", PARTIAL="accept")
     status, said, _ = daemon.post(b'{"n": 1}\nnothing\n{"n": 2}\n')
@@ -222,7 +236,7 @@ def example(case):
 
 
 def test(case):
-    for part in (answers, bad_records_alone, back_pressure, tls, slow_clients, reload, example):
+    for part in (answers, promises, bad_records_alone, back_pressure, tls, slow_clients, reload, example):
         case.fresh()
         try:
             part(case)
