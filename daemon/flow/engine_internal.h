@@ -157,6 +157,9 @@ struct engine {
   struct engine_tap **taps;
   size_t n_taps, cap_taps;
 
+  char **gone_sinks; /* names that the snapshot or the log know, and the configuration does not */
+  size_t n_gone_sinks, cap_gone_sinks;
+
   /* Recovery. */
   struct recovery *recovery;
 
@@ -220,6 +223,9 @@ void engine_sinks_give(struct engine *engine, struct epoch *epoch);
 void engine_sinks_turn(struct engine *engine);
 uint64_t engine_sink_written(const struct engine_sink *sink);
 bool engine_sinks_all(const struct engine *engine, uint64_t epoch); /* all committed up to it */
+/* A sink is known that the configuration does not have; and the log says that it is gone. */
+void engine_sink_unknown(struct engine *engine, struct slice name);
+void engine_sink_gone(struct engine *engine, struct slice name);
 int64_t engine_sinks_next_us(const struct engine *engine);
 
 /* engine_rejects.c */

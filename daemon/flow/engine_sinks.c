@@ -35,6 +35,33 @@ int engine_sinks_open(struct engine *engine, struct err *err) {
   return 0;
 }
 
+static size_t gone_find(const struct engine *engine, struct slice name) {
+  size_t i = 0;
+  while (i < engine->n_gone_sinks && !slice_is(name, engine->gone_sinks[i])) i++;
+  return i;
+}
+
+void engine_sink_unknown(struct engine *engine, struct slice name) {
+  if (gone_find(engine, name) < engine->n_gone_sinks) return;
+  array_grow((void **)&engine->gone_sinks, &engine->cap_gone_sinks, engine->n_gone_sinks,
+             sizeof(char *));
+  engine->gone_sinks[engine->n_gone_sinks++] = mem_strndup(name.data, name.len);
+}
+
+void engine_sink_gone(struct engine *engine, struct slice name) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    struct engine_sink *sink = &engine->sinks[i];
+    if (!slice_is(name, sink->stage->name)) continue;
+    sink->registered = false;
+    sink->committed_epoch = sink->rejected_epoch = 0;
+    buf_clear(&sink->state);
+  }
+  size_t at = gone_find(engine, name);
+  if (at == engine->n_gone_sinks) return;
+  free(engine->gone_sinks[at]); /* the name may be this one */
+  engine->gone_sinks[at] = engine->gone_sinks[--engine->n_gone_sinks];
+}
+
 void engine_sinks_close(struct engine *engine) {
   for (size_t i = 0; i < engine->n_sinks; i++) {
     struct engine_sink *sink = &engine->sinks[i];
@@ -48,6 +75,8 @@ void engine_sinks_close(struct engine *engine) {
     free(sink->id);
   }
   free(engine->sinks);
+  for (size_t i = 0; i < engine->n_gone_sinks; i++) free(engine->gone_sinks[i]);
+  free(engine->gone_sinks);
 }
 
 void engine_sinks_give(struct engine *engine, struct epoch *epoch) {

@@ -122,7 +122,10 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
       return -1;
     }
     struct engine_sink *sink = sink_of(engine, name);
-    if (sink == NULL) continue; /* one that was taken out of the configuration */
+    if (sink == NULL) { /* taken out of the configuration */
+      engine_sink_unknown(engine, name);
+      continue;
+    }
     sink->registered = true;
     sink->committed_epoch = held;
     sink->rejected_epoch = rejected;

@@ -203,6 +203,11 @@ static int sink_describe(struct buf *out, struct slice body) {
   return 0;
 }
 
+static int sink_gone_describe(struct buf *out, struct slice body) {
+  buf_printf(out, "sink %.*s is no longer there", SLICE_ARG(body));
+  return 0;
+}
+
 static int number_describe(struct buf *out, struct slice body, const char *format) {
   size_t at = 0;
   uint64_t number;
@@ -234,6 +239,7 @@ static const struct log_kind_row kinds[] = {
     {LOG_ABANDON, "abandon", recovery_redo_abandon, abandon_describe},
     {LOG_CONFIG, "config", recovery_redo_config, config_describe},
     {LOG_UNRUN, "unrun", recovery_redo_unrun, unrun_describe},
+    {LOG_SINK_GONE, "sink-gone", recovery_redo_sink_gone, sink_gone_describe},
     {LOG_DRAINED, "drained", recovery_redo_nothing, drained_describe},
 };
 

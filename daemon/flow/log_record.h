@@ -17,6 +17,8 @@ enum log_kind {
   LOG_CONFIG,    /* the configuration (u64 id) in force from here on */
   LOG_UNRUN,     /* those from this one on had no effect, but their payload is here: the next
                     configuration runs them, whichever it is */
+  LOG_SINK_GONE, /* a sink (its name) is no longer in the configuration; if it comes back, it begins
+                    anew */
   LOG_DRAINED,   /* the pipeline stopped with nothing left behind */
 };
 
@@ -89,6 +91,8 @@ int recovery_redo_payload(struct recovery *recovery, uint64_t end_lsn, struct sl
                           struct err *err);
 int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                        struct err *err);
+int recovery_redo_sink_gone(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                            struct err *err);
 int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                           struct err *err);
 int recovery_redo_unrun(struct recovery *recovery, uint64_t end_lsn, struct slice body,

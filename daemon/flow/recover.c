@@ -236,14 +236,25 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
   struct log_sink record;
   if (log_sink_get(body, &record) != 0) return damaged(recovery, end_lsn, "sink", err);
   struct engine *engine = recovery->engine;
+  bool known = false;
   for (size_t i = 0; i < engine->n_sinks; i++) {
     struct engine_sink *sink = &engine->sinks[i];
     if (!slice_is(record.sink, sink->stage->name)) continue;
+    known = true;
     sink->registered = true;
     sink->committed_epoch = record.epoch;
     buf_clear(&sink->state);
     buf_put_slice(&sink->state, record.state);
   }
+  if (!known) engine_sink_unknown(engine, record.sink);
+  return 0;
+}
+
+int recovery_redo_sink_gone(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                            struct err *err) {
+  (void)end_lsn;
+  (void)err;
+  if (recovery->sinks_only) engine_sink_gone(recovery->engine, body);
   return 0;
 }
 
@@ -454,8 +465,14 @@ static uint64_t least_held(const struct engine *engine) {
   return least;
 }
 
-/* Sinks that the log has never heard of begin with what comes now. */
+/* Sinks that the log has never heard of begin with what comes now; those that are no longer there
+ * would do so too. */
 static void sinks_register(struct engine *engine) {
+  while (engine->n_gone_sinks > 0) {
+    struct slice name = slice_of(engine->gone_sinks[0]);
+    wal_append(engine->wal, LOG_SINK_GONE, &name, 1);
+    engine_sink_gone(engine, name);
+  }
   for (size_t i = 0; i < engine->n_sinks; i++) {
     struct engine_sink *sink = &engine->sinks[i];
     if (sink->registered) continue;

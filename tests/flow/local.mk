@@ -51,6 +51,7 @@ TESTS += \
 	tests/flow/421-tail-system/test.py \
 	tests/flow/430-http/test.py \
 	tests/flow/431-http-kill/test.py \
+	tests/flow/440-reload/test.py \
 	tests/flow/500-http-sink/test.py \
 	tests/flow/510-admin/test.py \
 	examples/sink-blackhole.yaml \
