@@ -3,6 +3,7 @@ import gzip
 import http.client
 import json
 import os
+import resource
 import socket
 import time
 
@@ -187,6 +188,26 @@ def slow_clients(case):
     daemon.end()
 
 
+def flood(case):
+    """More callers than descriptors: the log still gets its files, and who is in goes on."""
+    write(case.path("flood.yaml"), "log: {segment: 1MiB}\n" + read(os.path.join(case.folder, "pipeline.yaml")).decode())
+    daemon = Daemon(case, case.path("flood.yaml"))
+    kept = daemon.connect()
+    check(daemon.post(lines_of(some(0, 1)), connection=kept)[0] == 202, "before the flood")
+    resource.prlimit(daemon.process.pid, resource.RLIMIT_NOFILE, (64, 64))
+    callers = [socket.create_connection(("127.0.0.1", daemon.port), LIMIT_S) for _ in range(100)]
+    for i in range(40):
+        body = b"".join(b'{"n": %d, "x": "%s"}\n' % (i, b"x" * 10000) for _ in range(20))
+        status, said, _ = daemon.post(body, connection=kept)
+        check(status == 202, "within the flood: %d %s" % (status, said))
+    for caller in callers:
+        caller.close()
+    check(daemon.post(lines_of(some(0, 1)))[0] == 202, "after the flood")
+    daemon.drain()
+    daemon.end()
+    check(len(read(case.path("out/out.ndjson")).splitlines()) == 802, "records are missing")
+
+
 def reload(case):
     """Another token by SIGHUP: connections stay, and so does a request of which half has come."""
     path = case.path("reload.yaml")
@@ -236,7 +257,7 @@ def example(case):
 
 
 def test(case):
-    for part in (answers, promises, bad_records_alone, back_pressure, tls, slow_clients, reload, example):
+    for part in (answers, promises, bad_records_alone, back_pressure, tls, slow_clients, flood, reload, example):
         case.fresh()
         try:
             part(case)
