@@ -4,7 +4,9 @@
 #include "daemon/base/mem.h"
 #include "daemon/record/json_text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define TIMEOUT_US (10 * 1000 * 1000)
 #define BODY_BYTES_MAX ((size_t)64 << 20)
@@ -107,4 +109,93 @@ const char *ask_text(struct slice object, const char *name, struct arena *arena)
     return "";
   }
   return arena_dup(arena, value.data, value.len);
+}
+
+/* ------------------------------------------------------------------ an answer without an end */
+
+struct stream {
+  struct net_conn *conn;
+  struct buf request, head; /* the head until its empty line has come */
+  size_t written;
+  bool in_body;
+  void (*part)(void *arg, struct slice part);
+  void *arg;
+};
+
+static void noted(void *arg) {
+  (void)arg; /* the turn that follows looks */
+}
+
+static int head_check(const struct ask *ask, struct stream *stream, const char *path,
+                      struct err *err) {
+  int status = 0;
+  if (sscanf(buf_cstr(&stream->head), "HTTP/1.%*d %d", &status) != 1)
+    return err_set(err, ERR_RETRY, "%s does not speak HTTP", ask->address);
+  if (status == 404) {
+    const char *body = strstr(buf_cstr(&stream->head), "\r\n\r\n");
+    struct slice json = slice_of(body != NULL ? body + 4 : "");
+    struct arena arena;
+    arena_init(&arena, 1024);
+    const char *why = ask_text(json, "error", &arena);
+    err_set(err, ERR_NOINPUT, "%s", why[0] != '\0' ? why : "there is no such thing");
+    arena_fini(&arena);
+    return -1;
+  }
+  return status_check(ask, status, path, err);
+}
+
+/* Takes in what has come; *ended: all has. */
+static int stream_turn(const struct ask *ask, struct stream *stream, const char *path, bool *ended,
+                       struct err *err) {
+  size_t put = 0, got = 0;
+  char data[16 << 10];
+  if (stream->written < stream->request.len) {
+    if (net_write(stream->conn, stream->request.data + stream->written,
+                  stream->request.len - stream->written, &put, err) != 0) {
+      return -1;
+    }
+    stream->written += put;
+  }
+  net_conn_want(stream->conn, true, stream->written < stream->request.len);
+  if (net_read(stream->conn, data, sizeof data, &got, ended, err) != 0) return -1;
+  if (stream->in_body) {
+    if (got > 0) stream->part(stream->arg, (struct slice){data, got});
+    return 0;
+  }
+  buf_put(&stream->head, data, got);
+  const char *end = strstr(buf_cstr(&stream->head), "\r\n\r\n");
+  bool good = strncmp(buf_cstr(&stream->head), "HTTP/1.1 200", 12) == 0;
+  if (end == NULL || (!good && !*ended)) {
+    if (!*ended) return 0;
+    return stream->head.len > 0 ? head_check(ask, stream, path, err)
+                                : err_set(err, ERR_RETRY, "%s gives no answer", ask->address);
+  }
+  if (head_check(ask, stream, path, err) != 0) return -1;
+  stream->in_body = true;
+  struct slice rest = {end + 4, stream->head.len - (size_t)(end + 4 - stream->head.data)};
+  if (rest.len > 0) stream->part(stream->arg, rest);
+  return 0;
+}
+
+int ask_stream(struct ask *ask, const char *path, void (*part)(void *arg, struct slice part),
+               void *arg, struct err *err) {
+  struct stream stream = {.part = part, .arg = arg};
+  buf_init(&stream.request);
+  buf_init(&stream.head);
+  /* Of HTTP/1.0 the body comes as it is, up to the end of the connection. */
+  buf_printf(&stream.request, "GET %s HTTP/1.0\r\nHost: %s\r\n", path, ask->address);
+  if (ask->token != NULL) buf_printf(&stream.request, "Authorization: Bearer %s\r\n", ask->token);
+  buf_put_text(&stream.request, "\r\n");
+  bool ended = false;
+  int result = net_connect(ask->io->net, ask->address, noted, NULL, &stream.conn, err);
+  if (result == 0) net_conn_want(stream.conn, true, true);
+  while (result == 0 && !ended) {
+    result = stream_turn(ask, &stream, path, &ended, err);
+    if (result == 0 && !ended) result = loop_wait(ask->io->loop, -1, err);
+  }
+  if (result != 0 && err->code == ERR_IO) err->code = ERR_RETRY;
+  net_conn_close(stream.conn);
+  buf_fini(&stream.request);
+  buf_fini(&stream.head);
+  return result;
 }

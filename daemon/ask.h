@@ -24,6 +24,11 @@ void ask_close(struct ask *ask);
  * token is not right, ERR_NOINPUT for 404. */
 int ask_get(struct ask *ask, const char *path, struct buf *body, struct err *err);
 
+/* The same for an answer without an end: part(arg) gets its body as it comes, until the other side
+ * ends it. */
+int ask_stream(struct ask *ask, const char *path, void (*part)(void *arg, struct slice part),
+               void *arg, struct err *err);
+
 /* A member of a JSON object, as its raw text; "null" is none. */
 bool ask_member(struct slice object, const char *name, struct slice *member);
 double ask_number(struct slice object, const char *name); /* 0 when there is none */

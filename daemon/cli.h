@@ -42,7 +42,7 @@ void cli_reference_put(struct buf *out, bool man);
 void cli_man_put(struct buf *out);
 
 extern const struct cli_command *const cli_commands[]; /* all, NULL-ended */
-extern const struct cli_command cli_run, cli_plan, cli_reload, cli_top, cli_lateness, cli_validate,
-    cli_list, cli_explain, cli_generate, cli_wal, cli_version;
+extern const struct cli_command cli_run, cli_plan, cli_tap, cli_reload, cli_top, cli_lateness,
+    cli_validate, cli_list, cli_explain, cli_generate, cli_wal, cli_version;
 
 #endif

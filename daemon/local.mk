@@ -10,6 +10,7 @@ tidemark_SOURCES += \
 	daemon/cli_reference.c \
 	daemon/cli_reload.c \
 	daemon/cli_run.c \
+	daemon/cli_tap.c \
 	daemon/cli_top.c \
 	daemon/cli_validate.c \
 	daemon/cli_wal.c \

@@ -7,8 +7,8 @@
 #include <string.h>
 
 const struct cli_command *const cli_commands[] = {
-    &cli_run,  &cli_plan,    &cli_reload,   &cli_top, &cli_lateness, &cli_validate,
-    &cli_list, &cli_explain, &cli_generate, &cli_wal, &cli_version,  NULL,
+    &cli_run,  &cli_plan,    &cli_reload,   &cli_top, &cli_tap,     &cli_lateness, &cli_validate,
+    &cli_list, &cli_explain, &cli_generate, &cli_wal, &cli_version, NULL,
 };
 
 static void help_print(FILE *to) {

@@ -83,7 +83,7 @@ static void not_found(struct admin_answer *answer) {
   answer->status = 404;
   buf_clear(&answer->body);
   buf_put_text(&answer->body, "{\"error\":\"there is nothing here; see /metrics, /healthz, "
-                              "/readyz, /v1, /v1/pipelines, /v1/pipelines/NAME\"}\n");
+                              "/readyz, /v1, /v1/pipelines, /v1/pipelines/NAME, /v1/tap\"}\n");
 }
 
 static bool begins(struct slice path, const char *with, struct slice *rest) {
@@ -142,6 +142,13 @@ static bool head_came(void *arg, struct http_exchange *exchange) {
 
 static void request_came(void *arg, struct http_exchange *exchange) {
   static const char *const headers[] = {"Cache-Control: no-store", NULL};
+  struct slice what;
+  if (begins(http_path(exchange), "/v1/tap/", &what)) {
+    struct admin *admin = arg;
+    look(admin);
+    admin_tap(admin, exchange, what);
+    return;
+  }
   bool found;
   struct slice accept = http_header(exchange, "accept", &found);
   struct admin_answer answer;
@@ -151,8 +158,8 @@ static void request_came(void *arg, struct http_exchange *exchange) {
 }
 
 static void gone(void *arg, struct http_exchange *exchange) {
-  (void)arg; /* every answer is given at once */
-  (void)exchange;
+  (void)arg;
+  admin_tap_gone(exchange);
 }
 
 static const struct http_handler handler = {

@@ -7,6 +7,7 @@
  *     /v1                  version, uptime, the pipelines' names, the last reload
  *     /v1/pipelines        a line for each pipeline
  *     /v1/pipelines/NAME   all about one: components, rates, watermarks, queues, positions
+ *     /v1/tap/PIPELINE/COMPONENT[.PORT]?every=N&limit=N    records as they pass
  *
  * With a token, all but the two probes want it. No option of a component is ever shown, so no
  * secret can be. All calls are on the loop's thread. */
@@ -32,7 +33,7 @@ void admin_close(struct admin *admin);                /* NULL is fine */
 /* How the port sees the program: asked at each request and once a second. */
 struct admin_pipeline {
   const struct graph *graph;
-  const struct engine *engine;
+  struct engine *engine;
   bool catching_up; /* finishing what an earlier configuration began */
 };
 struct admin_reloads {

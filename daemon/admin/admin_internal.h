@@ -22,6 +22,7 @@ struct admin {
   struct rates *rates;
   struct loop_timer *timer; /* of the rates */
   int64_t opened_us;        /* wall */
+  size_t n_taps;
   struct admin_end *ends;
   size_t n_ends, cap_ends;
 };
@@ -42,6 +43,10 @@ void admin_pipelines_json(const struct admin *admin, struct buf *out);
 bool admin_pipeline_json(const struct admin *admin, struct slice name, struct buf *out);
 void admin_pipeline_head_json(const struct admin *admin, size_t i, struct buf *out);
 void admin_end_json(const struct admin_end *end, struct buf *out);
+
+/* admin_tap.c */
+void admin_tap(struct admin *admin, struct http_exchange *exchange, struct slice what);
+void admin_tap_gone(struct http_exchange *exchange);
 
 /* member.c: the members of an object, with commas where they belong. */
 void member_name(struct buf *out, const char *name);

@@ -54,6 +54,7 @@ TESTS += \
 	tests/flow/440-reload/test.py \
 	tests/flow/500-http-sink/test.py \
 	tests/flow/510-admin/test.py \
+	tests/flow/511-tap/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \
