@@ -125,7 +125,7 @@ static void partitions_put(const struct engine *engine, const struct stage *stag
     member_slice(out, "name", partition->name);
     member_count(out, "position", partition->position);
     member_time(out, "watermark", figures->watermark_us[p]);
-    member_text(out, "state", partition_names[figures->state[p]]);
+    member_text(out, "state", partition_names[atomic_load(&figures->state[p])]);
     buf_put_char(out, '}');
   }
   buf_put_text(out, "]}");
