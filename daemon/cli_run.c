@@ -2,7 +2,7 @@
  * when all their sources are bounded, until they are done. */
 #include "daemon/cli.h"
 
-#include "daemon/admin/admin.h"
+#include "daemon/admin_port.h"
 #include "daemon/base/mem.h"
 #include "daemon/progress.h"
 #include "daemon/service_notify.h"
@@ -23,7 +23,7 @@ struct run {
   int status;
   struct progress *progress;
   struct service *service;
-  struct admin *admin; /* NULL: none is wanted */
+  struct admin_port port;
 };
 
 static void signalled(void *arg) {
@@ -70,16 +70,19 @@ static void seen_reloads(void *arg, struct admin_reloads *reloads) {
                                     .why = result->text};
 }
 
-/* Bound before anything is opened: who finds the port taken has started the daemon twice. */
-static int port_open(struct run *run, const struct daemon_settings *settings, const char *address) {
-  if (address == NULL && !settings->admin) return 0;
-  struct admin_options options = {.listen = address != NULL ? address : settings->admin_listen,
-                                  .token = settings->admin_token};
-  struct err err;
-  if (admin_open(&run->admin, &run->cli->io, &options, &err) != 0) return cli_error(run->cli, &err);
-  diag_say(&run->cli->diag, MESSAGE_ADMIN_LISTENS, NULL, "the admin port is %s",
-           admin_address(run->admin));
-  return 0;
+static int port_claim(void *arg, const struct config *config, struct err *err) {
+  struct run *run = arg;
+  return admin_port_claim(&run->port, &config->daemon, err);
+}
+
+static void port_change(void *arg, const struct config *config) {
+  struct run *run = arg;
+  admin_port_change(&run->port, &config->daemon);
+}
+
+static void port_keep(void *arg) {
+  struct run *run = arg;
+  admin_port_keep(&run->port);
 }
 
 /* ------------------------------------------------------------------ pipelines */
@@ -89,7 +92,7 @@ static void pipeline_unopened(void *arg, const char *pipeline, const struct err 
   struct run *run = arg;
   int status = cli_pipeline_error(run->cli, pipeline, err);
   if (run->status == 0) run->status = status;
-  if (run->admin != NULL) admin_ended(run->admin, pipeline, err);
+  if (run->port.admin != NULL) admin_ended(run->port.admin, pipeline, err);
 }
 
 static void pipeline_ended(void *arg, const struct running *running, const struct err *err) {
@@ -101,7 +104,7 @@ static void pipeline_ended(void *arg, const struct running *running, const struc
   } else {
     progress_summary(running->graph, running->engine, &run->cli->diag);
   }
-  if (run->admin != NULL) admin_ended(run->admin, running->name, err);
+  if (run->port.admin != NULL) admin_ended(run->port.admin, running->name, err);
 }
 
 static void drain_begin(struct run *run) {
@@ -115,7 +118,7 @@ static void drain_begin(struct run *run) {
   supervisor_drain(run->supervisor);
   run->drain_until_us = clock_mono_us(run->cli->io.clock) + timeout_us;
   service_stopping(run->service, timeout_us);
-  if (run->admin != NULL) admin_stopping(run->admin);
+  if (run->port.admin != NULL) admin_stopping(run->port.admin);
   diag_say(&run->cli->diag, MESSAGE_DRAIN_STARTED, NULL,
            "stopping: what was taken is delivered first; a second signal stops at once");
 }
@@ -181,10 +184,13 @@ static int signals_take(struct run *run, struct err *err) {
 static int run_all(struct run *run, const char *path, const char *admin,
                    struct configuration *configuration) {
   struct cli *cli = run->cli;
-  int status = port_open(run, &configuration->config->daemon, admin);
-  if (status != 0) {
+  struct admin_view view = {seen_pipelines, seen_pipeline, seen_reloads, run};
+  struct err err;
+  run->port = (struct admin_port){.io = &cli->io, .diag = &cli->diag, .address = admin};
+  /* Before anything else: who finds the port taken has started the daemon twice. */
+  if (admin_port_open(&run->port, &configuration->config->daemon, &err) != 0) {
     configuration_release(configuration);
-    return status;
+    return cli_error(cli, &err);
   }
   struct supervisor_options options = {.io = &cli->io,
                                        .diag = &cli->diag,
@@ -193,10 +199,12 @@ static int run_all(struct run *run, const char *path, const char *admin,
                                        .opening = pipeline_opening,
                                        .unopened = pipeline_unopened,
                                        .ended = pipeline_ended,
+                                       .claim = port_claim,
+                                       .changed = port_change,
+                                       .kept = port_keep,
                                        .arg = run};
   run->supervisor = supervisor_open(&options, configuration);
-  if (run->admin != NULL)
-    admin_show(run->admin, &(struct admin_view){seen_pipelines, seen_pipeline, seen_reloads, run});
+  admin_port_show(&run->port, &view);
   return turns(run);
 }
 
@@ -240,7 +248,7 @@ static int run_main(struct cli *cli) {
   status = run_all(&run, path, admin, configuration);
   progress_free(run.progress);
   service_free(run.service);
-  admin_close(run.admin);
+  admin_port_close(&run.port);
   supervisor_close(run.supervisor);
   return status;
 }

@@ -1,4 +1,5 @@
 tidemark_SOURCES += \
+	daemon/admin_port.c daemon/admin_port.h \
 	daemon/ask.c daemon/ask.h \
 	daemon/cli.h \
 	daemon/cli_common.c \

@@ -234,6 +234,11 @@ void admin_ended(struct admin *admin, const char *pipeline, const struct err *fa
   end->failed = failed != NULL ? mem_strdup(failed->text) : NULL;
 }
 
+void admin_change_token(struct admin *admin, const char *token) {
+  free(admin->token);
+  admin->token = token != NULL ? mem_strdup(token) : NULL;
+}
+
 void admin_stopping(struct admin *admin) {
   admin->stopping = true;
 }

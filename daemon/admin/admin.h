@@ -51,6 +51,7 @@ struct admin_view {
 void admin_show(struct admin *admin, const struct admin_view *view); /* NULL: nothing any more */
 /* A pipeline runs no more, or never did. failed: why; NULL when it has done all there was. */
 void admin_ended(struct admin *admin, const char *pipeline, const struct err *failed);
+void admin_change_token(struct admin *admin, const char *token); /* NULL: none is wanted */
 /* The program is being stopped: not ready any more. */
 void admin_stopping(struct admin *admin);
 

@@ -15,7 +15,7 @@ struct engine_tap {
   void *arg;
 };
 
-/* "usage", "usage.late", "in.errors"; a sink stands for what it reads. */
+/* A component, or one of its side outputs behind a dot; a sink stands for what it reads. */
 static int port_find(const struct graph *graph, struct slice name, uint32_t *stage_at,
                      uint32_t *port_at, struct err *err) {
   const char *dot = memchr(name.data, '.', name.len);

@@ -30,7 +30,8 @@ static int64_t idle_timeout_us(const struct source_time *time) {
   if (time->common->idle_timeout_us >= 0) return time->common->idle_timeout_us;
   if (time->bounded) return 0;
   size_t known = 0;
-  for (size_t i = 0; i < time->n_partitions; i++) known += time->partitions[i].known;
+  for (size_t i = 0; i < time->n_partitions; i++)
+    known += time->partitions[i].known && !time->partitions[i].ended;
   return known > 1 ? IDLE_TIMEOUT_OF_SEVERAL_US : 0;
 }
 

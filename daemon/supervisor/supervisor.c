@@ -94,6 +94,9 @@ static void finish(struct supervisor *supervisor, bool ok) {
   }
   free(supervisor->result_text);
   result->text = supervisor->result_text = mem_strdup(buf_cstr(&supervisor->text));
+  const struct supervisor_options *options = &supervisor->options;
+  if (options->claim != NULL && ok) options->changed(options->arg, supervisor->next->config);
+  if (options->claim != NULL && !ok) options->kept(options->arg);
   next_release(supervisor);
   char *line = one_line(result->text);
   diag_say(supervisor->options.diag, ok ? MESSAGE_RELOAD_DONE : MESSAGE_RELOAD_REFUSED, NULL,
@@ -175,6 +178,11 @@ static void begin(struct supervisor *supervisor) {
     }
     int64_t own_us = running->graph->pipeline->settings.drain_timeout_us;
     if (own_us > timeout_us) timeout_us = own_us;
+  }
+  struct err err;
+  if (options->claim != NULL && options->claim(options->arg, supervisor->next->config, &err) != 0) {
+    refuse(supervisor, NULL, &err);
+    return;
   }
   for (size_t i = 0; i < supervisor->n; i++)
     if (supervisor->list[i]->next != NULL) running_pause(supervisor->list[i]);

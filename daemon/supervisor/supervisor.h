@@ -28,6 +28,11 @@ struct supervisor_options {
   void (*opening)(void *arg, const char *pipeline);
   /* At the start: it could not be, which is no harm to the others. */
   void (*unopened)(void *arg, const char *pipeline, const struct err *err);
+  /* A reload, for what is not a pipeline's: takes what the configuration needs from outside (-1:
+   * the reload is refused); then it is in force, or was given up. May be NULL, all together. */
+  int (*claim)(void *arg, const struct config *config, struct err *err);
+  void (*changed)(void *arg, const struct config *config);
+  void (*kept)(void *arg);
   /* A pipeline has ended (drained, or failed with err); its engine is still there. */
   void (*ended)(void *arg, const struct running *running, const struct err *err);
   void *arg;

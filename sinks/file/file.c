@@ -38,6 +38,8 @@
 #include "sinks/file/path_template.h"
 #include "sinks/sinks.h"
 
+#include <stdlib.h>
+
 struct file_job {
   struct sink_batch *batch;
   struct sink_commit *commit;
@@ -147,6 +149,37 @@ static int file_compile(void *instance, struct compile *compile) {
   return result;
 }
 
+/* What open() will need: a folder, or the nearest one above it that is there, that can be written
+ * to. A file made and removed again shows it; nothing else does. */
+static int file_claim(void *instance, struct io *io, const struct diag *diag, const void *old,
+                      struct err *err) {
+  const struct file_sink *sink = instance, *before = old;
+  (void)diag;
+  if (before != NULL && strcmp(before->template.folder, sink->template.folder) == 0) return 0;
+  char *folder = mem_strdup(sink->template.folder);
+  bool found = false;
+  struct disk_stat stat;
+  int result = disk_stat(io->disk, folder, &found, &stat, err);
+  while (result == 0 && !found) {
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL || slash == folder) break;
+    *slash = '\0';
+    result = disk_stat(io->disk, folder, &found, &stat, err);
+  }
+  if (result == 0 && found) {
+    char *probe =
+        mem_printf("%s/.tidemark-%016llx", folder, (unsigned long long)random_u64(io->random));
+    struct disk_file *file = NULL;
+    int flags = DISK_READ | DISK_WRITE | DISK_CREATE | DISK_EXCLUSIVE;
+    result = disk_open(io->disk, probe, flags, &file, err);
+    disk_close(file);
+    if (result == 0) result = disk_unlink(io->disk, probe, err);
+    free(probe);
+  }
+  free(folder);
+  return result;
+}
+
 static int file_open(void *instance, struct sink_ctx *ctx, struct slice state, uint64_t *held_epoch,
                      struct err *err) {
   struct file_sink *sink = instance;
@@ -248,5 +281,6 @@ const struct sink_plugin sink_file = {
     .write = file_write,
     .commit = file_commit,
     .committed = file_committed,
+    .handover = {.claim = file_claim},
     .close = file_close,
 };

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
 RELOADS = 200
 CLIENTS = 4
@@ -41,6 +42,12 @@ VARIANTS = [
      "sinks:\n  out: {type: file, input: [requests, more], path: %(dir)s/out.ndjson}\n", True),
     ("settings", "workers: 1\nepoch: {bytes: 128KiB}\ncheckpoint: {interval: 200ms}\n"
      "sinks:\n  out: {type: file, input: requests, path: %(dir)s/out.ndjson}\n", True),
+    ("an admin port", "admin: {listen: \"127.0.0.1:%(admin)d\"}\n"
+     "sinks:\n  out: {type: file, input: requests, path: %(dir)s/out.ndjson}\n", True),
+    ("an admin port in use", "admin: {listen: \"127.0.0.1:%(taken)d\"}\n"
+     "sinks:\n  out: {type: file, input: requests, path: %(dir)s/out.ndjson}\n", False),
+    ("a folder that is a file", "sinks:\n  out: {type: file, input: requests, path: %(dir)s/out.ndjson}\n"
+     "  two: {type: file, input: requests, path: %(dir)s/reload.yaml/out.ndjson}\n", False),
     ("no yaml", "sinks: [\n", False),
     ("an unknown input", "sinks:\n  out: {type: file, input: request, path: %(dir)s/out.ndjson}\n", False),
     ("a port in use", "  more: {type: http, listen: \"127.0.0.1:%(taken)d\"}\n"
@@ -139,12 +146,12 @@ def acknowledged_once(case, clients):
 
 def test(case):
     ports, held = {}, []
-    for name in ("port", "other", "taken"):
+    for name in ("port", "other", "admin", "taken"):
         probe, ports[name] = free_port()
         held.append(probe)
-    held[0].close()
-    held[1].close()
-    held[2].listen()
+    for probe in held[:-1]:
+        probe.close()
+    held[-1].listen()
     config = case.path("reload.yaml")
     configure(case, config, VARIANTS[0], ports)
     process = start(case, config)
@@ -173,8 +180,11 @@ def test(case):
         taken_s += time.monotonic() - asked
         check(became == ("ok" if variant[2] else "refused"), "reload %d, %s: %s: %s" % (i, variant[0], became, text))
         done[variant[2]] += 1
-        if variant[0] == "a port in use":
+        if variant[0].endswith("port in use"):
             check("127.0.0.1:%d" % ports["taken"] in text, "it does not name the port: %s" % text)
+        if variant[0] == "an admin port":
+            with urllib.request.urlopen("http://127.0.0.1:%d/readyz" % ports["admin"], timeout=LIMIT_S) as answer:
+                check(answer.status == 200, "it is not ready: %d" % answer.status)
     rate = sum(client.acknowledged for client in clients) / (time.monotonic() - began)
     for client in clients:
         client.ends = True
