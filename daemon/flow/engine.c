@@ -395,14 +395,16 @@ static void sources_make(struct engine *engine) {
 static int open_all(struct engine *engine, struct err *err) {
   const struct pipeline_settings *settings = engine->settings;
   uint64_t log_id = 0;
-  if (state_dir_open(engine, &log_id, err) != 0) return -1;
+  bool used = false;
+  if (state_dir_open(engine, &log_id, &used, err) != 0) return -1;
   struct wal_options options = {.dir = engine->log_dir,
                                 .pipeline = settings->name,
                                 .segment_bytes = settings->log_segment_bytes,
                                 .spare_segments = SPARE_SEGMENTS,
                                 .sync = (enum wal_sync)settings->log_sync,
                                 .sync_interval_us = settings->log_sync_interval_us,
-                                .log_id = log_id};
+                                .log_id = log_id,
+                                .must_exist = used};
   if (wal_open(&engine->wal, engine->io, &options, engine->diag, log_changed, engine, err) != 0)
     return -1;
   uint32_t workers =

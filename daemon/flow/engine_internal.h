@@ -264,7 +264,8 @@ void sink_meters_began(struct engine_sink *sink);
 void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *batch);
 
 /* state_dir.c */
-int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err);
+/* *used: a life of before came so far that it had a log. */
+int state_dir_open(struct engine *engine, uint64_t *log_id, bool *used, struct err *err);
 /* Writes the configuration down, so that its epochs can be run again by the next one's start. */
 int state_dir_keep_config(struct engine *engine, struct err *err);
 void state_dir_close(struct engine *engine);

@@ -85,7 +85,7 @@ static int meta_read(struct engine *engine, const char *path, uint64_t *log_id, 
   return 0;
 }
 
-int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err) {
+int state_dir_open(struct engine *engine, uint64_t *log_id, bool *used, struct err *err) {
   struct disk *disk = engine->io->disk;
   engine->state_dir = mem_strdup(engine->settings->state_dir);
   engine->log_dir = mem_printf("%s/log", engine->state_dir);
@@ -95,6 +95,7 @@ int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err) {
   }
   char *lock = mem_printf("%s/lock", engine->state_dir);
   char *meta = mem_printf("%s/meta", engine->state_dir);
+  char *in_force = mem_printf("%s/in-force", engine->state_dir);
   int result = disk_open(disk, lock, DISK_READ | DISK_WRITE | DISK_CREATE, &engine->lock, err);
   if (result == 0) result = disk_lock(engine->lock, err);
   char pid[24];
@@ -119,9 +120,11 @@ int state_dir_open(struct engine *engine, uint64_t *log_id, struct err *err) {
     *log_id = random_u64(engine->io->random);
     result = meta_write(engine, meta, *log_id, err);
   }
+  if (result == 0) result = disk_stat(disk, in_force, used, &stat, err);
   if (result == 0) result = disk_make_dirs(disk, engine->snapshot_dir, err);
   free(lock);
   free(meta);
+  free(in_force);
   return result;
 }
 

@@ -33,6 +33,7 @@ struct wal_options {
   int64_t sync_interval_us;
   uint64_t log_id; /* random, given when the folder is made; ties segments to their log */
   bool read_only;  /* for verify and dump: nothing is changed, a torn tail only told */
+  bool must_exist; /* there was a log before: that there is none is damage */
 };
 
 struct wal_record {
@@ -67,8 +68,8 @@ uint64_t wal_begin_lsn(const struct wal *wal);     /* oldest record still there 
 void wal_sync_now(struct wal *wal);
 /* NULL when all is well, else why writing does not go on (disk full, ...); it is being retried. */
 const char *wal_stall(const struct wal *wal);
-/* -1 and err when the log can write no more (I/O error at sync: the state of the disk is unknown).
- */
+/* -1 and err when the log can write no more (I/O error at sync: the state of the disk is unknown;
+ * or the file being written was removed). */
 int wal_failed(const struct wal *wal, struct err *err);
 /* Nothing before lsn will be read again: whole segments before it are used again (wal_format.h). */
 void wal_trim(struct wal *wal, uint64_t lsn);

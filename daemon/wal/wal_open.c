@@ -252,6 +252,11 @@ static int sync_parent(struct wal *wal, struct err *err) {
 
 static int make_new(struct wal *wal, const struct wal_options *options, struct err *err) {
   if (wal->read_only) return err_set(err, ERR_NOINPUT, "there is no log in %s", wal->dir);
+  if (options->must_exist)
+    return err_set(err, ERR_CORRUPT,
+                   "there is none in %s, but there was one: its files were removed. Put them back, "
+                   "or start with a new state folder",
+                   wal->dir);
   if (!wal_segment_bytes_allowed(options->segment_bytes))
     return err_set(err, ERR_CONFIG,
                    "segments of %" PRIu64 " bytes: a multiple of %d from %d to %d is needed",

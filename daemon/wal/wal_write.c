@@ -167,13 +167,22 @@ static void take_written(struct wal *wal) {
 }
 
 static void fail(struct wal *wal) {
+  free(wal->stall);
+  wal->stall = NULL;
+  if (wal->writer.gone) {
+    wal->failure =
+        mem_printf("%s; what is written there is lost, so the log takes nothing: put the "
+                   "files of %s back if they were moved, else start with a new state "
+                   "folder",
+                   wal->work_err.text, wal->dir);
+    diag_say(wal->diag, MESSAGE_LOG_GONE, &wal->where, "%s", wal->failure);
+    return;
+  }
   wal->failure = mem_printf("%s; what is on the disk is not known any more, so the log takes "
                             "nothing: look after the disk, then start again (the log is read from "
                             "the disk then)",
                             wal->work_err.text);
   diag_say(wal->diag, MESSAGE_LOG_FAILED, &wal->where, "%s", wal->failure);
-  free(wal->stall);
-  wal->stall = NULL;
 }
 
 static void take_groups_result(struct wal *wal) {

@@ -7,8 +7,10 @@
  *
  * Failures: a sync that fails breaks the writer, because the system may have dropped the unwritten
  * pages and forgotten it. Only when it fails for want of room (some filesystems find that out so
- * late) is it not final: the whole group is written again, which makes its pages new. All other
- * failures leave things as they were, and the step can be repeated. */
+ * late) is it not final: the whole group is written again, which makes its pages new. A segment
+ * that is not under its name any more breaks it too: what is written to a removed file is synced
+ * without an error and gone with the process. All other failures leave things as they were, and the
+ * step can be repeated. */
 #include "daemon/wal/wal_writer.h"
 
 #include "daemon/base/mem.h"
@@ -207,6 +209,19 @@ static int open_segment(struct wal_writer *writer, uint64_t seq, struct err *err
   return 0;
 }
 
+/* Whether the file that was written is still the one that the next start will find. */
+static int check_in_place(struct wal_writer *writer, struct err *err) {
+  struct disk_stat mine, named;
+  bool found;
+  const char *path = disk_path(writer->file);
+  if (disk_fstat(writer->file, &mine, err) != 0 ||
+      disk_stat(writer->disk, path, &found, &named, err) != 0)
+    return -1;
+  if (found && named.ino == mine.ino && named.dev == mine.dev) return 0;
+  writer->broken = writer->gone = true;
+  return err_set(err, ERR_IO, "%s was removed or moved away while it was being written", path);
+}
+
 int wal_writer_group(struct wal_writer *writer, struct wal_group *group, struct err *err) {
   while (writer->last_seq < group->seq)
     if (wal_writer_ready_step(writer, err) != 0) return -1;
@@ -219,8 +234,9 @@ int wal_writer_group(struct wal_writer *writer, struct wal_group *group, struct 
                                                : writer->synced_lsn);
   if (disk_write(writer->file, group->bytes.data, group->bytes.len, group->offset, err) != 0)
     return -1;
+  if (writer->sync_groups && sync_file(writer, writer->file, err) != 0) return -1;
+  if (check_in_place(writer, err) != 0) return -1;
   if (!writer->sync_groups) return 0;
-  if (sync_file(writer, writer->file, err) != 0) return -1;
   writer->synced_lsn = wal_lsn(&segment, group->offset) + group->bytes.len;
   return 0;
 }

@@ -32,7 +32,8 @@ struct wal_writer {
   uint64_t making_number, making_bytes;
   uint64_t *spares; /* numbers of the allocated files that are no segments */
   size_t n_spares, spares_cap;
-  bool broken; /* a sync failed: nothing more may be reported as synced */
+  bool broken; /* nothing more may be reported as synced: a sync failed, or */
+  bool gone;   /* the segment being written is not under its name any more */
   uint64_t syncs, sync_us_total, sync_us_max;
   struct histogram sync; /* the same; any thread may read */
 };

@@ -653,6 +653,55 @@ static void a_write_that_fails_is_repeated(void **state) {
   world_end(&world);
 }
 
+/* Its files are removed, or moved away, under the log: nothing is reported as synced that the next
+ * start would not find. */
+static void a_log_that_is_taken_away_is_final(void **state) {
+  (void)state;
+  for (int moved = 0; moved < 2; moved++) {
+    for (int sync = WAL_SYNC_INTERVAL; sync <= WAL_SYNC_NEVER; sync++) {
+      struct world world;
+      world_start(&world);
+      world.options.sync = (enum wal_sync)sync;
+      world_open(&world);
+      uint64_t synced_lsn = append(world.wal, 0, 1000);
+      world_settle(&world);
+      assert_int_equal(wal_synced_lsn(world.wal), synced_lsn);
+      char *path = segment_file(1);
+      int result = moved ? disk_rename(world.disk, path, "/state/elsewhere", &world.err)
+                         : disk_unlink(world.disk, path, &world.err);
+      assert_int_equal(result, 0);
+      append(world.wal, 1, 1000);
+      world_settle(&world);
+      assert_int_equal(wal_failed(world.wal, &world.err), -1);
+      assert_int_equal(world.err.code, ERR_IO);
+      assert_non_null(strstr(world.err.text, path));
+      assert_non_null(strstr(world.err.text, "was removed or moved away"));
+      assert_true(world_said(&world, "start with a new state folder"));
+      assert_int_equal(wal_synced_lsn(world.wal), synced_lsn);
+      free(path);
+      world_end(&world);
+    }
+  }
+}
+
+static void a_log_that_must_be_there(void **state) {
+  (void)state;
+  struct world world;
+  world_start(&world);
+  world.options.must_exist = true;
+  assert_int_equal(world_try_open(&world), -1);
+  assert_int_equal(world.err.code, ERR_CORRUPT);
+  assert_non_null(strstr(world.err.text, "there is none in " WORLD_DIR));
+  world.options.must_exist = false;
+  world_open(&world);
+  append(world.wal, 0, 1000);
+  world_close(&world);
+  world.options.must_exist = true;
+  world_open(&world);
+  assert_int_equal(read_all(&world, 0, 0), 1);
+  world_end(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(format_is_as_described),
@@ -677,6 +726,8 @@ int main(void) {
       cmocka_unit_test(a_sync_that_fails_is_final),
       cmocka_unit_test(what_was_read_once_stays),
       cmocka_unit_test(a_write_that_fails_is_repeated),
+      cmocka_unit_test(a_log_that_is_taken_away_is_final),
+      cmocka_unit_test(a_log_that_must_be_there),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
