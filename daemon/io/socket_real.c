@@ -84,8 +84,13 @@ int socket_real_bind(const char *text, int type, char **name, char **path, struc
   int fd = is_unix ? bind_unix(&address, type) : bind_inet(text, &address, type, err);
   if (fd == -1) {
     int errnum = errno;
-    err_errno(err, errnum, "cannot listen on %s", text);
-    if (errnum == EADDRINUSE && err != NULL) err->code = ERR_BUSY;
+    if (errnum == EADDRINUSE)
+      err_set(err, ERR_BUSY,
+              "cannot listen on %s: Address already in use; stop the program that listens there, "
+              "or choose another address",
+              text);
+    else
+      err_errno(err, errnum, "cannot listen on %s", text);
   }
   if (fd < 0) return -1;
   *name = is_unix ? mem_strdup(text) : name_of(fd);
