@@ -45,6 +45,9 @@ TESTS += \
 	tests/flow/303-state-folder/test.py \
 	tests/flow/304-changed-input/test.py \
 	tests/flow/320-several-pipelines/test.py \
+	tests/flow/330-port-in-use/test.py \
+	tests/flow/331-full-disk-http/test.py \
+	tests/flow/332-log-removed/test.py \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
