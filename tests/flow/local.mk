@@ -48,6 +48,7 @@ TESTS += \
 	tests/flow/330-port-in-use/test.py \
 	tests/flow/331-full-disk-http/test.py \
 	tests/flow/332-log-removed/test.py \
+	tests/flow/333-reload-storm/test.py \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
