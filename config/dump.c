@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-static const char secret_prefix[] = "TIDEMARK_SECRET";
-
 static bool is_word(char c) {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
@@ -19,12 +17,12 @@ struct step {
 };
 
 static void put_name(struct buf *out, const struct step *step) {
-  if (step == NULL) {
-    buf_put_text(out, secret_prefix);
-    return;
+  if (step->outer == NULL) {
+    buf_put_text(out, CONFIG_SECRET_PREFIX);
+  } else {
+    put_name(out, step->outer);
+    buf_put_char(out, '_');
   }
-  put_name(out, step->outer);
-  buf_put_char(out, '_');
   for (size_t i = 0; i < step->name.len; i++)
     buf_put_char(out, is_word(step->name.data[i]) ? step->name.data[i] : '_');
 }
@@ -158,7 +156,7 @@ static const char *secret_find(const struct node *node, const struct step *step,
 }
 
 const char *config_dump_secret(const struct pipeline *pipeline, const char *name) {
-  if (strncmp(name, secret_prefix, strlen(secret_prefix)) != 0) return NULL;
+  if (strncmp(name, CONFIG_SECRET_PREFIX, strlen(CONFIG_SECRET_PREFIX)) != 0) return NULL;
   struct buf scratch = {0};
   const char *found = secret_find(pipeline->node, NULL, &scratch, name);
   buf_fini(&scratch);

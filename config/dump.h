@@ -9,6 +9,8 @@
 
 #include "config/pipeline.h"
 
+#define CONFIG_SECRET_PREFIX "TIDEMARK_SECRET_"
+
 void config_dump(const struct pipeline *pipeline, struct buf *out);
 /* What `type`, `input` and the options of a component say, in the same form. */
 void config_dump_component(const struct component *component, struct buf *out);

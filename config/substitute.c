@@ -5,6 +5,8 @@
  * ${file:...}. */
 #include "config/substitute.h"
 
+#include "config/dump.h"
+
 #include "config/place.h"
 #include "daemon/base/limits.h"
 #include "daemon/io/disk.h"
@@ -137,6 +139,7 @@ static int expand_reference(struct substitution *sub, struct slice reference, st
   }
   struct buf name = {0};
   buf_put(&name, inner.data, len);
+  if (starts(inner, CONFIG_SECRET_PREFIX)) sub->secret = true; /* it was one when it was written */
   const char *value = sub->source->env(sub->source->env_arg, buf_cstr(&name));
   buf_fini(&name);
   if (rest.len > 0 && (value == NULL || value[0] == '\0'))

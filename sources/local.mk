@@ -8,7 +8,7 @@ libtidemark_a_SOURCES += \
 	sources/file/file_list.c \
 	sources/file/file_read.c \
 	sources/file/gzip.c sources/file/gzip.h \
-	sources/file/tail.c sources/file/tail.h \
+	sources/file/tail.c sources/file/tail.h sources/file/tail_impl.h \
 	sources/file/tail_look.c \
 	sources/file/tail_meet.c \
 	sources/file/tail_read.c \

@@ -91,6 +91,13 @@ static int catch_up(struct running *running, struct err *err) {
       configuration_kept(graph->pipeline, id, running->io, running->diag, err);
   running->catching_up = true;
   int result = kept != NULL ? open_with(running, kept, kept->graphs[0], err) : -1;
+  if (result == 0 && engine_state(running->engine) == ENGINE_FOREIGN) {
+    engine_close(running->engine);
+    running->engine = NULL;
+    result = err_set(err, ERR_CORRUPT,
+                     "the configuration that the state folder keeps is not the one that its log "
+                     "names: put back the file as it was, or begin anew with an empty folder");
+  }
   if (result != 0) {
     configuration_release(kept);
     configuration_release(wanted);

@@ -14,6 +14,7 @@ struct http_sink {
   struct expr *key;              /* decides about the lane, if there are several */
   char peer[FETCH_PEER_BYTES];
   struct sender *sender;
+  struct fetch_client *inherited; /* connections of the one before, until open() */
 };
 
 static enum sink_promise http_promise(const void *instance) {
@@ -66,8 +67,15 @@ static int http_open(void *instance, struct sink_ctx *ctx, struct slice state, u
                    ctx->codec->name);
   if (fetch_peer(sink->settings.url, sink->peer, err) != 0) return -1;
   if (files_check(&sink->settings, ctx->io, err) != 0) return -1;
-  sink->sender = sender_new(&sink->settings, ctx, sink->peer);
+  sink->sender = sender_new(&sink->settings, ctx, sink->peer, sink->inherited);
+  sink->inherited = NULL;
   return 0;
+}
+
+/* The connections stay open. */
+static void http_adopt(void *instance, void *old_instance) {
+  struct http_sink *sink = instance, *old = old_instance;
+  if (old->sender != NULL) sink->inherited = sender_hand_over(old->sender, &sink->settings);
 }
 
 static void encode_record(const struct sink_ctx *ctx, const struct schema *schema,
@@ -134,6 +142,8 @@ static void http_close(void *instance) {
   struct http_sink *sink = instance;
   sender_free(sink->sender);
   sink->sender = NULL;
+  fetch_client_free(sink->inherited);
+  sink->inherited = NULL;
 }
 
 const struct sink_plugin sink_http = {
@@ -152,7 +162,7 @@ const struct sink_plugin sink_http = {
     .encode = http_encode,
     .write = http_write,
     .commit = http_commit,
-    .handover = {.claim = http_claim},
+    .handover = {.claim = http_claim, .adopt = http_adopt},
     .metrics = http_metrics,
     .close = http_close,
 };

@@ -403,8 +403,26 @@ static void headers_make(struct sender *sender) {
     headers->items[headers->n++] = mem_printf("Authorization: Bearer %s", settings->token);
 }
 
+static bool same_text(const char *a, const char *b) {
+  return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+struct fetch_client *sender_hand_over(struct sender *sender, const struct http_settings *settings) {
+  const struct http_settings *own = sender->settings;
+  if (!same_text(own->tls_ca, settings->tls_ca) ||
+      !same_text(own->tls_certificate, settings->tls_certificate) ||
+      !same_text(own->tls_key, settings->tls_key) || own->tls_verify != settings->tls_verify ||
+      own->connect_timeout_us != settings->connect_timeout_us ||
+      own->concurrency != settings->concurrency) {
+    return NULL;
+  }
+  struct fetch_client *client = sender->client;
+  sender->client = NULL;
+  return client;
+}
+
 struct sender *sender_new(const struct http_settings *settings, struct sink_ctx *ctx,
-                          const char *peer) {
+                          const char *peer, struct fetch_client *client) {
   struct sender *sender = mem_zalloc(sizeof *sender);
   sender->settings = settings;
   sender->ctx = ctx;
@@ -415,7 +433,7 @@ struct sender *sender_new(const struct http_settings *settings, struct sink_ctx 
                                   .tls_verify = settings->tls_verify,
                                   .connect_timeout_us = settings->connect_timeout_us,
                                   .connections_max = (uint32_t)settings->concurrency};
-  sender->client = fetch_client_new(ctx->io->fetch, &options);
+  sender->client = client != NULL ? client : fetch_client_new(ctx->io->fetch, &options);
   sender->exec = exec_new(ctx->io->threads, ctx->io->loop, "sink-http");
   headers_make(sender);
   sender->lanes = mem_zalloc((size_t)settings->concurrency * sizeof *sender->lanes);

@@ -58,6 +58,20 @@ wait_for output grep -q '"token":"hunter2"' $out
 wait_for "a status" sh -c 'systemctl show --value -p StatusText tidemark | grep -q "^running: 1 pipeline, "'
 [ "$(stat -c %U:%a /var/lib/tidemark)" = tidemark:750 ] || fail "/var/lib/tidemark: $(stat -c %U:%a /var/lib/tidemark)"
 
+# A reload takes what has changed, in the same process; what is wrong changes nothing.
+pid=$(show MainPID)
+sed "s/rate: 1000/rate: 2000/" good.yaml >/etc/tidemark/counts.yaml
+systemctl reload tidemark || fail "reload: status $?"
+wait_for "the new configuration" sh -c 'journalctl -u tidemark | grep -q "reload-done"'
+sed "s/where:/were:/" good.yaml >/etc/tidemark/counts.yaml
+systemctl reload tidemark
+wait_for "a refusal" sh -c 'journalctl -u tidemark | grep -q "reload-refused"'
+wait_for "it is active still" is ActiveState active
+expect MainPID "$pid"
+before=$(wc -l <$out)
+wait_for "more output" sh -c "[ \$(wc -l <$out) -gt $before ]"
+install -m 644 good.yaml /etc/tidemark/counts.yaml
+
 # A loop that turns feeds the watchdog, for longer than its time.
 fed=$(show WatchdogTimestampMonotonic)
 wait_for "the watchdog is fed" sh -c "[ \$(systemctl show --value -p WatchdogTimestampMonotonic tidemark) -gt $((fed + 3500000)) ]"
