@@ -69,9 +69,9 @@ static int stdin_open(void *instance, struct source_ctx *ctx, struct err *err) {
     source_ready(ctx);
     return 0;
   }
-  diag_say(ctx->diag, MESSAGE_STDIN_OPENED, ctx->where,
-           "reading the standard input from byte %llu on", (unsigned long long)source->position);
-  if (source->input == NULL) {
+  if (source->input == NULL) { /* else it goes on after a reload, and no producer begins anew */
+    diag_say(ctx->diag, MESSAGE_STDIN_OPENED, ctx->where,
+             "reading the standard input from byte %llu on", (unsigned long long)source->position);
     source->input = mem_zalloc(sizeof *source->input);
     if (loop_stream_open_stdin(ctx->io->loop, readable, source->input, &source->input->stream,
                                err) != 0) {
