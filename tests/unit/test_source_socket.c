@@ -254,7 +254,7 @@ static void callers_wait_for_a_place(void **state) {
   struct peer peers[3];
   for (int i = 0; i < 3; i++) peers[i] = peer_open(&world);
   for (int i = 0; i < 3; i++) {
-    char text[8];
+    char text[16];
     size_t put = 0;
     struct err err;
     snprintf(text, sizeof text, "%d\n", i);
