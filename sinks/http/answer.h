@@ -19,9 +19,11 @@ enum verdict {
 enum verdict answer_verdict(const struct http_settings *settings, int status);
 
 /* "host:port answers 503: what the first line of the body says", fit for people and for JSON: valid
- * UTF-8 without control characters, at most ANSWER_SAID_BYTES. */
+ * UTF-8 without control characters, at most ANSWER_SAID_BYTES. Of the secrets in the settings,
+ * which some servers send back, none stands in it. */
 enum { ANSWER_SAID_BYTES = 512 };
-void answer_said(const struct fetch_answer *answer, const char *peer, char text[ANSWER_SAID_BYTES]);
+void answer_said(const struct http_settings *settings, const struct fetch_answer *answer,
+                 const char *peer, char text[ANSWER_SAID_BYTES]);
 
 /* The wait that Retry-After asks for, in seconds or as a date (RFC 9110, 10.2.3), 0 when there is
  * none or it cannot be read. */

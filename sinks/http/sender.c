@@ -333,7 +333,7 @@ static void on_answer(void *arg, const struct fetch_answer *answer, const struct
     return;
   }
   char said[ANSWER_SAID_BYTES];
-  answer_said(answer, sender->peer, said);
+  answer_said(sender->settings, answer, sender->peer, said);
   bool several = lane->ends[lane->n_ends - 1] - lane->from > 1;
   bool split = sender->settings->on_reject == HTTP_SPLIT_REJECTED;
   switch (answer_verdict(sender->settings, answer->status)) {

@@ -220,8 +220,11 @@ void http_check(const void *instance, const struct node *node, struct config_err
   char peer[FETCH_PEER_BYTES];
   struct err err;
   if (settings->url == NULL) return; /* an error already */
-  if (fetch_peer(settings->url, peer, &err) != 0)
+  if (fetch_peer(settings->url, peer, &err) != 0) {
     config_error_add(errors, place_of(node, NULL, "url"), "%s", err.text);
+    /* Of a user, maybe with a password. */
+    if (strchr(settings->url, '@') != NULL) config_errors_hide(errors, place_of(node, NULL, "url"));
+  }
   headers_check(settings, errors);
   tls_check(settings, node, errors);
   if (settings->token != NULL && (*settings->token == '\0' || !header_value_right(settings->token)))

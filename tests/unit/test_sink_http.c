@@ -281,19 +281,45 @@ static void dates_of_retry_after(void **state) {
 
 static void what_servers_say(void **state) {
   (void)state;
+  static const struct http_settings plain = {.url = "http://h"};
   char text[ANSWER_SAID_BYTES], long_body[2000];
   struct fetch_answer answer = {.status = 400,
                                 .body = slice_of("caf\xc3\xa9 \xff\x1b[0m\xc2\x9b!\nx")};
-  answer_said(&answer, "h:80", text);
+  answer_said(&plain, &answer, "h:80", text);
   assert_string_equal(text, "h:80 answers 400: caf\xc3\xa9 \?\?[0m?!");
   answer.body = slice_of("\r\n");
-  answer_said(&answer, "h:80", text);
+  answer_said(&plain, &answer, "h:80", text);
   assert_string_equal(text, "h:80 answers 400");
   memset(long_body, 'x', sizeof long_body);
   memcpy(long_body + sizeof text - 19 - 2, "\xe2\x82\xac", 3); /* would be cut in two */
   answer.body = (struct slice){long_body, sizeof long_body};
-  answer_said(&answer, "h:80", text);
+  answer_said(&plain, &answer, "h:80", text);
   assert_true(strlen(text) < sizeof text && text[strlen(text) - 1] == 'x');
+}
+
+/* Some send back what they were sent, in whole or in part. */
+static void what_servers_say_back_is_no_secret(void **state) {
+  (void)state;
+  const char *values[] = {"short", "Basic dXNlcjpwYXNz", "k3y"}, *names[] = {"A", "B", "C"};
+  struct http_settings settings = {.url = "http://h/in?key=query-secret",
+                                   .token = "t0ken",
+                                   .headers = {.items = values, .names = names, .n = 3}};
+  char text[ANSWER_SAID_BYTES], body[2000];
+  struct fetch_answer answer = {
+      .status = 401,
+      .body = slice_of("no t0ken, t0ke, Basic dXNlcjpwYXNz, Basic, dXNlcjpwYXNz or short k3yk3y at "
+                       "/in?key=query-secret, in t0kent0ken")};
+  answer_said(&settings, &answer, "h:80", text);
+  assert_string_equal(text, "h:80 answers 401: no ***, t0ke, ***, Basic, *** or *** ****** at "
+                            "/in?***, in ******");
+  /* Wherever it is cut. */
+  for (size_t before = 400; before < 520; before++) {
+    memset(body, 'x', sizeof body);
+    memcpy(body + before, "dXNlcjpwYXNz", 12);
+    answer.body = (struct slice){body, sizeof body};
+    answer_said(&settings, &answer, "h:80", text);
+    assert_null(strstr(text, "d"));
+  }
 }
 
 static void a_server_that_is_away_for_an_hour(void **state) {
@@ -546,6 +572,12 @@ static void options_that_cannot_be(void **state) {
       {"{url: http://h, concurrency: 65, key: u}\n", "64"},
       {"{url: http://h, headers: {'a b': c}}\n", "cannot be the name of a header"},
       {"{url: http://h, headers: {X: \"a\\r\\nY: b\"}}\n", "control characters"},
+      {"{url: http://h, headers: {\"X\\r\\nY\": b}}\n", "cannot be the name of a header"},
+      {"{url: http://h, headers: {X: \"a\\nY: b\"}}\n", "control characters"},
+      {"{url: http://h, headers: {X: \"a\\0b\"}}\n", ""},
+      {"{url: \"http://h/\\r\\nX: y\"}\n", "byte 10 of the url"},
+      {"{url: \"http://h\\r\\nX: y/\"}\n", "byte 9 of the url"},
+      {"{url: http://h, key_prefix: \"a\\r\\nX: y\"}\n", "key_prefix"},
       {"{url: http://h, headers: {idempotency-key: a}}\n", "the sink itself sends"},
       {"{url: http://h, headers: {authorization: a}, token: b}\n", "leave one of them out"},
       {"{url: http://h, token: \"a\\nb\"}\n", "control characters"},
@@ -575,6 +607,7 @@ int main(void) {
       cmocka_unit_test(what_may_work_later_is_sent_again),
       cmocka_unit_test(dates_of_retry_after),
       cmocka_unit_test(what_servers_say),
+      cmocka_unit_test(what_servers_say_back_is_no_secret),
       cmocka_unit_test(a_server_that_is_away_for_an_hour),
       cmocka_unit_test(what_stops_the_pipeline),
       cmocka_unit_test(refused_records_are_found),
