@@ -6,6 +6,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
+	tests/unit/test_engine_clock \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
@@ -16,6 +17,7 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_metrics \
 	tests/unit/test_engine_sim \
 	tests/unit/test_engine_inputs \
+	tests/unit/test_engine_clock \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
@@ -28,6 +30,9 @@ tests_unit_test_engine_sim_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_inputs_SOURCES = tests/unit/test_engine_inputs.c $(ENGINE_WORLD)
 tests_unit_test_engine_inputs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_inputs_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_clock_SOURCES = tests/unit/test_engine_clock.c $(ENGINE_WORLD)
+tests_unit_test_engine_clock_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_clock_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_time_SOURCES = tests/unit/test_engine_time.c $(ENGINE_WORLD)
 tests_unit_test_engine_time_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_time_LDADD = $(TEST_LIBS)
