@@ -101,6 +101,10 @@ static void http_check(const void *instance, const struct node *node,
   if ((source->certificate == NULL) != (source->key == NULL) ||
       (source->client_ca != NULL && source->certificate == NULL))
     config_error_add(errors, tls->place, "tls needs both certificate and key");
+  if (source->token != NULL && *source->token == '\0')
+    config_error_add(errors, node_get(node, "token")->place,
+                     "the token is empty, so nobody could be let in; leave it out if none is "
+                     "wanted");
   for (size_t i = 0; i < source->paths.n; i++)
     if (source->paths.items[i][0] != '/')
       config_error_add(errors,

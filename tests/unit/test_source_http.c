@@ -477,6 +477,7 @@ static void options_are_checked(void **state) {
   static const char *const wrong[] = {
       "{}\n",
       "{listen: \"" ADDRESS "\", path: in}\n",
+      "{listen: \"" ADDRESS "\", token: \"\"}\n",
       "{listen: \"" ADDRESS "\", tls: {certificate: /a}}\n",
       "{listen: \"" ADDRESS "\", tls: {client_ca: /a}}\n",
       "{listen: \"" ADDRESS "\", tls: {certificate: /a, key: /b}}\n",
