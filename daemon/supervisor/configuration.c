@@ -86,7 +86,10 @@ struct configuration *configuration_kept(const struct pipeline *like, uint64_t i
             "configuration and let it stop by itself or by SIGTERM, then with this one",
             id, path);
   } else {
-    kept->config->pipelines[0]->settings.state_dir = like->settings.state_dir;
+    struct pipeline_settings *settings = &kept->config->pipelines[0]->settings;
+    settings->state_dir = like->settings.state_dir;
+    /* No result hangs on it, and to raise it is the way out when it was reached. */
+    settings->memory_max_bytes = like->settings.memory_max_bytes;
   }
   free(path);
   return kept;

@@ -22,7 +22,7 @@ bool configuration_valid(const struct configuration *configuration);
 void configuration_say(struct configuration *configuration, const char *path,
                        const struct diag *diag);
 /* The configuration with that id as the state folder of `like` keeps it; secrets are those that
- * `like` has at the same place. NULL and err. */
+ * `like` has at the same place, and memory.max is that of `like`. NULL and err. */
 struct configuration *configuration_kept(const struct pipeline *like, uint64_t id, struct io *io,
                                          const struct diag *diag, struct err *err);
 void configuration_hold(struct configuration *configuration);
