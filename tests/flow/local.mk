@@ -49,6 +49,9 @@ TESTS += \
 	tests/flow/331-full-disk-http/test.py \
 	tests/flow/332-log-removed/test.py \
 	tests/flow/333-reload-storm/test.py \
+	tests/flow/334-signals-in-recovery/test.py \
+	tests/flow/335-memory-limit/test.py \
+	tests/flow/336-secrets/test.py \
 	tests/flow/400-signals/test.py \
 	tests/flow/410-service/test.py \
 	tests/flow/420-tail/test.py \
