@@ -43,11 +43,18 @@ void take_note(struct take *take, struct slice key, uint64_t value, int64_t ttl_
                                      .ttl_us = ttl_us});
 }
 
+/* An epoch's clock is what forgets notes; where none comes, they must not count for longer. */
+static bool is_over(const struct engine *engine, const struct note *note) {
+  int64_t now_us = clock_wall_us(engine->io->clock);
+  return note->appended &&
+         note->expires_us <= (now_us > engine->clock_us ? now_us : engine->clock_us);
+}
+
 bool source_note_find(const struct source_ctx *ctx, struct slice key, uint64_t *value) {
   const struct engine_source *source = ctx->engine;
   if (source->notes == NULL) return false;
   const struct note *note = table_find(source->notes, hash_bytes(key.data, key.len), key);
-  if (note == NULL) return false;
+  if (note == NULL || is_over(source->engine, note)) return false;
   *value = note->value;
   return true;
 }

@@ -135,7 +135,7 @@ void take_source_end(struct take *take);
  * clock. A note belongs to what was committed last in this take; value is the source's own. key: up
  * to 1 KiB. */
 void take_note(struct take *take, struct slice key, uint64_t value, int64_t ttl_us);
-/* Whether there is a note of that key, from take_note() on. */
+/* Whether there is a note of that key, from take_note() on until its time is over. */
 bool source_note_find(const struct source_ctx *ctx, struct slice key, uint64_t *value);
 
 /* Why nothing can be taken for now ("the log waits: no space left ..."), or NULL: a source of
