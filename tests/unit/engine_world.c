@@ -131,6 +131,7 @@ FILE *world_begin(struct world *world, struct err *err) {
 
 void world_end(struct world *world, FILE *stream) {
   world->engine = NULL;
+  if (world->off != NULL) world->off(world);
   world->wall_us = clock_wall_us(world->io.clock) + 1000000;
   io_sim_close(&world->io);
   fclose(stream);

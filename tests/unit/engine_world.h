@@ -50,6 +50,8 @@ struct world {
   bool scripted;        /* turn() sends, by sim_stdin() and `sent` */
   /* Before each turn; false: the machine is switched off. May be NULL. */
   bool (*turn)(struct world *world);
+  /* Before the io of a life is closed: for what the test has open there. May be NULL. */
+  void (*off)(struct world *world);
   void *arg;
   uint64_t calls_max; /* of the disk in a life, then it is switched off; 0: no end */
   /* Of the life that is, or the last. */

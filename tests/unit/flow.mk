@@ -10,7 +10,8 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap \
+	tests/unit/test_engine_push
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
 	tests/unit/test_admin \
@@ -21,7 +22,8 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap \
+	tests/unit/test_engine_push
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
 tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c $(ENGINE_WORLD)
@@ -63,3 +65,7 @@ tests_unit_test_admin_LDADD = $(TEST_LIBS)
 tests_unit_test_metrics_SOURCES = tests/unit/test_metrics.c
 tests_unit_test_metrics_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_metrics_LDADD = $(TEST_LIBS)
+PUSHER = $(ENGINE_WORLD) tests/unit/pusher.c tests/unit/pusher.h tests/unit/http_client.c tests/unit/http_client.h
+tests_unit_test_engine_push_SOURCES = tests/unit/test_engine_push.c $(PUSHER)
+tests_unit_test_engine_push_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_push_LDADD = $(TEST_LIBS)
