@@ -11,7 +11,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
 	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap \
-	tests/unit/test_engine_push
+	tests/unit/test_engine_push tests/unit/test_engine_rejects
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
 	tests/unit/test_admin \
@@ -23,7 +23,7 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
 	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_tap \
-	tests/unit/test_engine_push
+	tests/unit/test_engine_push tests/unit/test_engine_rejects
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
 tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c $(ENGINE_WORLD)
@@ -69,3 +69,7 @@ PUSHER = $(ENGINE_WORLD) tests/unit/pusher.c tests/unit/pusher.h tests/unit/http
 tests_unit_test_engine_push_SOURCES = tests/unit/test_engine_push.c $(PUSHER)
 tests_unit_test_engine_push_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_push_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_rejects_SOURCES = tests/unit/test_engine_rejects.c tests/unit/receiver.c \
+	tests/unit/receiver.h $(ENGINE_WORLD)
+tests_unit_test_engine_rejects_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_rejects_LDADD = $(TEST_LIBS)

@@ -6,7 +6,7 @@
 enum { RECORDS_MAX = 5, DELAY_US_MAX = 3000 };
 
 void pusher_init(struct pusher *pusher, size_t requests, uint64_t seed) {
-  *pusher = (struct pusher){.n = requests, .address = PUSHER_ADDRESS};
+  *pusher = (struct pusher){.n = requests, .n_addresses = 1};
   random_seed(&pusher->random, seed);
   pusher->requests = mem_zalloc(requests * sizeof *pusher->requests);
   for (size_t i = 0; i < requests; i++) {
@@ -51,6 +51,7 @@ static void answered(struct pusher *pusher, struct push_lane *lane) {
     if (replayed && !request->keyed) fail_msg("a request without a key was known");
     if (lane->repeats && !replayed) fail_msg("an acknowledged request was taken again");
     pusher->replayed += replayed;
+    pusher->taken += !replayed;
     request->state = PUSH_ACKED;
   } else if (strcmp(status, "503") == 0 || strcmp(status, "429") == 0) {
     bool known = strcmp(status, "429") == 0 || strstr(text, "may or may not") == NULL;
@@ -68,25 +69,28 @@ static void answered(struct pusher *pusher, struct push_lane *lane) {
 
 /* ------------------------------------------------------------------ sending */
 
-static struct push_request *next_request(struct pusher *pusher, bool *repeats) {
+/* Of those at an address. */
+static struct push_request *next_request(struct pusher *pusher, size_t address, bool *repeats) {
+  size_t step = pusher->n_addresses;
   *repeats = true;
   if (pusher->only_repeats) {
-    while (pusher->repeat < pusher->n) {
-      struct push_request *request = &pusher->requests[pusher->repeat++];
-      if (request->keyed && request->state == PUSH_ACKED) return request;
+    for (size_t *i = &pusher->repeat[address]; *i < pusher->n; *i += step) {
+      struct push_request *request = &pusher->requests[*i];
+      if (!request->keyed || request->state != PUSH_ACKED) continue;
+      *i += step;
+      return request;
     }
     return NULL;
   }
-  if (random_below(&pusher->random, 8) == 0) {
-    struct push_request *request = &pusher->requests[random_below(&pusher->random, pusher->n)];
-    if (request->keyed && request->state == PUSH_ACKED) return request;
-  }
-  *repeats = false;
-  for (size_t i = 0; i < pusher->n; i++) {
-    enum push_state state = pusher->requests[i].state;
-    if (state == PUSH_NEW || state == PUSH_AGAIN) return &pusher->requests[i];
-  }
-  return NULL;
+  size_t next = address;
+  while (next < pusher->n && pusher->requests[next].state != PUSH_NEW &&
+         pusher->requests[next].state != PUSH_AGAIN)
+    next += step;
+  if (next >= pusher->n) return NULL;
+  size_t any = random_below(&pusher->random, pusher->n / step) * step + address;
+  const struct push_request *known = &pusher->requests[any];
+  *repeats = random_below(&pusher->random, 6) == 0 && known->keyed && known->state == PUSH_ACKED;
+  return &pusher->requests[*repeats ? any : next];
 }
 
 static void send(struct pusher *pusher, struct push_lane *lane) {
@@ -107,7 +111,10 @@ static void send(struct pusher *pusher, struct push_lane *lane) {
   pusher->sent++;
 }
 
-static void lane_turn(struct pusher *pusher, struct push_lane *lane, struct io *io) {
+static void lane_turn(struct pusher *pusher, size_t number, struct io *io) {
+  static const char *const addresses[] = {PUSHER_ADDRESS, PUSHER_ADDRESS_2};
+  struct push_lane *lane = &pusher->lanes[number];
+  size_t address = number % pusher->n_addresses;
   if (lane->request != NULL && http_client_answers(&lane->client) > 0) answered(pusher, lane);
   bool leaves = !pusher->settled && random_below(&pusher->random, 60) == 0;
   if (lane->client.io != NULL && (lane->client.ended || leaves)) {
@@ -115,17 +122,17 @@ static void lane_turn(struct pusher *pusher, struct push_lane *lane, struct io *
     lane_close(lane);
   }
   if (lane->request != NULL) return;
-  lane->request = next_request(pusher, &lane->repeats);
+  lane->request = next_request(pusher, address, &lane->repeats);
   if (lane->request == NULL) return;
   lane->request->state = PUSH_OUT;
-  if (lane->client.io == NULL) http_client_open(&lane->client, io, pusher->address);
+  if (lane->client.io == NULL) http_client_open(&lane->client, io, addresses[address]);
   send(pusher, lane);
 }
 
 void pusher_turn(struct pusher *pusher, struct io *io) {
   if (pusher->cut_per_million > 0)
     sim_net_set_faults(io->net, (struct sim_net_faults){DELAY_US_MAX, pusher->cut_per_million});
-  for (int i = 0; i < PUSHER_LANES; i++) lane_turn(pusher, &pusher->lanes[i], io);
+  for (size_t i = 0; i < PUSHER_LANES; i++) lane_turn(pusher, i, io);
 }
 
 void pusher_off(struct pusher *pusher) {
@@ -140,12 +147,14 @@ bool pusher_done(const struct pusher *pusher) {
     enum push_state state = pusher->requests[i].state;
     if (state == PUSH_NEW || state == PUSH_OUT || state == PUSH_AGAIN) return false;
   }
-  return !pusher->only_repeats || pusher->repeat == pusher->n;
+  for (size_t a = 0; pusher->only_repeats && a < pusher->n_addresses; a++)
+    if (pusher->repeat[a] < pusher->n) return false;
+  return true;
 }
 
 void pusher_repeat(struct pusher *pusher) {
   pusher->only_repeats = pusher->settled = true;
-  pusher->repeat = 0;
+  for (size_t a = 0; a < pusher->n_addresses; a++) pusher->repeat[a] = a;
 }
 
 /* ------------------------------------------------------------------ the result */

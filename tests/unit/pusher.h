@@ -11,7 +11,8 @@
 #include "http_client.h"
 
 #define PUSHER_ADDRESS "127.0.0.1:8080"
-#define PUSHER_LANES 3
+#define PUSHER_ADDRESS_2 "127.0.0.1:8081"
+#define PUSHER_LANES 4
 
 enum push_state {
   PUSH_NEW,
@@ -39,12 +40,12 @@ struct pusher {
   struct push_request *requests;
   size_t n;
   struct push_lane lanes[PUSHER_LANES];
-  const char *address;
+  size_t n_addresses;       /* 1, or 2: every other request goes to the second */
   uint32_t cut_per_million; /* see sim_net_faults; deliveries are late then, too */
-  size_t repeat;            /* of the requests in a life of repetitions: how many are sent again */
+  size_t repeat[2];         /* in a life of repetitions: which is sent again next, by address */
   bool only_repeats;        /* this life is one */
   bool settled;             /* connections are not closed by this side, none is given up */
-  uint64_t sent, replayed, refused, unanswered;
+  uint64_t sent, taken, replayed, refused, unanswered;
 };
 
 void pusher_init(struct pusher *pusher, size_t requests, uint64_t seed);
