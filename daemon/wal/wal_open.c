@@ -211,7 +211,8 @@ static int settle(struct wal *wal, const struct ending *ending, struct err *err)
       from = to;
     if (wal_writer_refresh(&wal->writer, seq, from, to, err) != 0) return -1;
   }
-  return 0;
+  /* It may also have died between giving a segment its name and syncing the folder. */
+  return disk_sync_dir(wal->io->disk, wal->dir, err);
 }
 
 /* ---- opening */

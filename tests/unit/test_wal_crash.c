@@ -134,6 +134,33 @@ static void a_power_cut_that_tears_loses_nothing_reported(void **state) {
   crash_everywhere(SIM_UNSYNCED_MIXED, 1, 2);
 }
 
+/* A kill between the renaming of a segment and the sync of the folder leaves a name that the next
+ * life sees and the disk does not have: what that life writes there must outlive a power cut. */
+static void a_kill_and_then_a_power_cut_lose_nothing_reported(void **state) {
+  (void)state;
+  for (uint64_t n = 1; n <= 120; n++) {
+    struct world world;
+    struct life life = {0};
+    world_start(&world);
+    world.options.spare_segments = 0; /* to make one would sync the folder */
+    sim_disk_set_faults(world.disk, (struct sim_disk_faults){.fail_at = n, .fail_is_crash = true});
+    if (world_try_open(&world) == 0)
+      live(&world, &life);
+    else
+      world.wal = NULL;
+    world_crash(&world, SIM_UNSYNCED_KEPT, NULL);
+    world_open(&world);
+    check(&world, &life);
+    append_one(&world, &life, 100);
+    for (; life.synced < life.appended; note_synced(&world, &life))
+      assert_int_equal(loop_wait(world.io.loop, 1000, &world.err), 0);
+    world_crash(&world, SIM_UNSYNCED_DROPPED, NULL);
+    world_open(&world);
+    check(&world, &life);
+    world_end(&world);
+  }
+}
+
 /* ---- damage */
 
 enum { RECORDS = 40 };
@@ -249,6 +276,7 @@ int main(void) {
       cmocka_unit_test(a_kill_loses_nothing_reported),
       cmocka_unit_test(a_power_cut_loses_nothing_reported),
       cmocka_unit_test(a_power_cut_that_tears_loses_nothing_reported),
+      cmocka_unit_test(a_kill_and_then_a_power_cut_lose_nothing_reported),
       cmocka_unit_test(no_flipped_bit_of_a_closed_log_goes_unseen),
       cmocka_unit_test(mutated_segments_give_a_beginning_or_an_error),
   };
