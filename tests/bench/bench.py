@@ -177,6 +177,32 @@ def folder_new(folder, source):
     return folder
 
 
+def input_made(folder, gen):
+    os.makedirs(folder, exist_ok=True)
+    path = os.path.join(folder, "in.ndjson")
+    if not os.path.exists(path) or file_md5(path) != INPUT_MD5:
+        with open(path, "wb") as out:
+            subprocess.run([gen, str(LINES)], stdout=out, check=True)
+        if file_md5(path) != INPUT_MD5:
+            fail("the generator does not give the bytes that others were measured on")
+    return path
+
+
+def memory_mib(pid, which):
+    """which: VmRSS, now; VmHWM, the peak."""
+    with open("/proc/%d/status" % pid, encoding="ascii") as file:
+        return int(re.search(which + r":\s+(\d+) kB", file.read()).group(1)) / 1024
+
+
+def machine(tidemark, rounds):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        model = re.search(r"model name\s*: (.*)", file.read())
+    version = subprocess.run([tidemark, "version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    print("%s; %s, %d cores; %s; load before %.1f; %d rounds.\n" %
+          (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), model.group(1) if model else "?",
+           len(os.sched_getaffinity(0)), version, os.getloadavg()[0], rounds), flush=True)
+
+
 # The lines as they came for w1 and w4, as Tidemark puts them out; the other two read only the fields they need.
 DUCKDB_QUERIES = {
     "w1": "select json from read_ndjson_objects('{in}') where (json->>'$.status')::int >= 500",
@@ -241,13 +267,7 @@ class Bench:
         self.folder = os.path.abspath(os.environ.get("BENCH_DIR", "bench.work"))
         self.rounds = int(os.environ.get("ROUNDS", "5"))
         self.cores = sorted(os.sched_getaffinity(0))
-        os.makedirs(self.folder, exist_ok=True)
-        self.input = os.path.join(self.folder, "in.ndjson")
-        if not os.path.exists(self.input) or file_md5(self.input) != INPUT_MD5:
-            with open(self.input, "wb") as out:
-                subprocess.run([self.gen, str(LINES)], stdout=out, check=True)
-            if file_md5(self.input) != INPUT_MD5:
-                fail("the generator does not give the bytes that others were measured on")
+        self.input = input_made(self.folder, self.gen)
         self.mib = os.path.getsize(self.input) / (1 << 20)
         self.check = Check(self.oracle())
         self.duckdb = Duckdb(self.folder)
@@ -331,8 +351,7 @@ class Bench:
                 time.sleep(0.0002)
             starts.append((time.monotonic() - before) * 1e3)
             time.sleep(1)
-            with open("/proc/%d/status" % child.pid, encoding="ascii") as file:
-                memory.append(int(re.search(r"VmRSS:\s+(\d+) kB", file.read()).group(1)) / 1024)
+            memory.append(memory_mib(child.pid, "VmRSS"))
             child.send_signal(signal.SIGTERM)
             child.stdin.close()
             if child.wait() != 0:
@@ -340,19 +359,10 @@ class Bench:
         print("Start, new state folder, until the first record's result is in its file: %.0f ms; idle: %.1f MiB." %
               (statistics.median(starts), statistics.median(memory)), flush=True)
 
-    def machine(self):
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            model = re.search(r"model name\s*: (.*)", file.read())
-        print("%s; %s, %d cores; %s; load before %.1f; %d rounds.\n" %
-              (time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), model.group(1) if model else "?",
-               len(self.cores), subprocess.run([self.tidemark, "version"], capture_output=True, text=True,
-                                               check=True).stdout.splitlines()[0],
-               os.getloadavg()[0], self.rounds), flush=True)
+    def main(self):
+        machine(self.tidemark, self.rounds)
         print("DuckDB %s.\n" % self.duckdb.version if self.duckdb.version
               else "DuckDB could not be had: its rows are missing.\n")
-
-    def main(self):
-        self.machine()
         print("| | program | cores | records/s | MiB/s | CPU s per M records | of bare (CPU) | peak RSS, MiB |\n"
               "|---|---|---|---|---|---|---|---|", flush=True)
         for all_cores in (False, True):
