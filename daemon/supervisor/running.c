@@ -127,6 +127,12 @@ struct running *running_open(struct configuration *of, const struct graph *graph
   return NULL;
 }
 
+static void next_forget(struct running *running) {
+  configuration_release(running->next_of);
+  running->next_of = NULL;
+  running->next = NULL;
+}
+
 int running_turn(struct running *running, struct err *err) {
   engine_turn(running->engine);
   if (!running->catching_up || !running_paused(running)) return 0;
@@ -143,6 +149,10 @@ int running_turn(struct running *running, struct err *err) {
     buf_fini(&text);
   }
   plan_fini(&plan);
+  if (result == 0 && instances_claim(running, running->graph, running->next, err) != 0) {
+    next_forget(running);
+    result = -1;
+  }
   if (result == 0) result = running_switch(running, err);
   return result;
 }
@@ -164,12 +174,6 @@ void running_pause(struct running *running) {
 
 bool running_paused(const struct running *running) {
   return engine_state(running->engine) == ENGINE_PAUSED;
-}
-
-static void next_forget(struct running *running) {
-  configuration_release(running->next_of);
-  running->next_of = NULL;
-  running->next = NULL;
 }
 
 void running_cancel(struct running *running) {

@@ -4,6 +4,7 @@ next start delivers the rest, every record once. The signal is sent when the sou
 run; the order of what is said shows that it came in time."""
 import os
 import shutil
+import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
@@ -128,7 +129,25 @@ def reloads(lives):
         lives.comes_right("killed in a reload")
 
 
+def another_port(lives):
+    """Changed between the lives: the old configuration listens where it did, then the new one elsewhere."""
+    lives.again()
+    before = lives.port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        lives.port = taken.getsockname()[1]
+        daemon = lives.start()
+        check(daemon.end() == 75 and "cannot listen on 127.0.0.1:%d" % lives.port in daemon.said(),
+              "a port in use: status %d:\n%s" % (daemon.process.returncode, daemon.said()))
+    lives.comes_right("another port")
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        free.bind(("127.0.0.1", before))
+
+
 def test(case):
     lives = Lives(case)
     stops(lives)
     reloads(lives)
+    another_port(lives)
