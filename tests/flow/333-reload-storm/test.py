@@ -12,7 +12,7 @@ from daemon import Daemon, free_port, objects, post, until
 SIGNALS = 500
 EVERY_S = 0.002
 WARM = 40
-GROWTH_KIB_MAX = 8 << 10
+GROWTH_KIB_MAX = 3 << 10  # a configuration that is not freed is some 60 KiB a reload
 
 HEAD = """pipeline: storm
 state: {dir: %(dir)s/state}
