@@ -157,7 +157,10 @@ struct engine {
   struct engine_tap **taps;
   size_t n_taps, cap_taps;
 
-  char **gone_sinks; /* names that the snapshot or the log know, and the configuration does not */
+  struct gone_sink { /* that the snapshot or the log know, and the configuration does not */
+    char *name;
+    uint64_t committed_epoch;
+  } * gone_sinks;
   size_t n_gone_sinks, cap_gone_sinks;
 
   /* Recovery. */
@@ -224,7 +227,9 @@ void engine_sinks_turn(struct engine *engine);
 uint64_t engine_sink_written(const struct engine_sink *sink);
 bool engine_sinks_all(const struct engine *engine, uint64_t epoch); /* all committed up to it */
 /* A sink is known that the configuration does not have; and the log says that it is gone. */
-void engine_sink_unknown(struct engine *engine, struct slice name);
+void engine_sink_unknown(struct engine *engine, struct slice name, uint64_t committed_epoch);
+/* The least that any sink has committed, those that are gone too; UINT64_MAX: none is known. */
+uint64_t engine_sinks_least(const struct engine *engine);
 void engine_sink_gone(struct engine *engine, struct slice name);
 int64_t engine_sinks_next_us(const struct engine *engine);
 

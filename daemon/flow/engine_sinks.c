@@ -37,15 +37,31 @@ int engine_sinks_open(struct engine *engine, struct err *err) {
 
 static size_t gone_find(const struct engine *engine, struct slice name) {
   size_t i = 0;
-  while (i < engine->n_gone_sinks && !slice_is(name, engine->gone_sinks[i])) i++;
+  while (i < engine->n_gone_sinks && !slice_is(name, engine->gone_sinks[i].name)) i++;
   return i;
 }
 
-void engine_sink_unknown(struct engine *engine, struct slice name) {
-  if (gone_find(engine, name) < engine->n_gone_sinks) return;
-  array_grow((void **)&engine->gone_sinks, &engine->cap_gone_sinks, engine->n_gone_sinks,
-             sizeof(char *));
-  engine->gone_sinks[engine->n_gone_sinks++] = mem_strndup(name.data, name.len);
+void engine_sink_unknown(struct engine *engine, struct slice name, uint64_t committed_epoch) {
+  size_t at = gone_find(engine, name);
+  if (at == engine->n_gone_sinks) {
+    array_grow((void **)&engine->gone_sinks, &engine->cap_gone_sinks, engine->n_gone_sinks,
+               sizeof *engine->gone_sinks);
+    engine->gone_sinks[engine->n_gone_sinks++].name = mem_strndup(name.data, name.len);
+  }
+  engine->gone_sinks[at].committed_epoch = committed_epoch;
+}
+
+uint64_t engine_sinks_least(const struct engine *engine) {
+  uint64_t least = UINT64_MAX;
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    const struct engine_sink *sink = &engine->sinks[i];
+    if (sink->registered && sink->committed_epoch < least) least = sink->committed_epoch;
+  }
+  for (size_t i = 0; i < engine->n_gone_sinks; i++) {
+    if (engine->gone_sinks[i].committed_epoch < least)
+      least = engine->gone_sinks[i].committed_epoch;
+  }
+  return least;
 }
 
 void engine_sink_gone(struct engine *engine, struct slice name) {
@@ -58,7 +74,7 @@ void engine_sink_gone(struct engine *engine, struct slice name) {
   }
   size_t at = gone_find(engine, name);
   if (at == engine->n_gone_sinks) return;
-  free(engine->gone_sinks[at]); /* the name may be this one */
+  free(engine->gone_sinks[at].name); /* the name may be this one */
   engine->gone_sinks[at] = engine->gone_sinks[--engine->n_gone_sinks];
 }
 
@@ -75,7 +91,7 @@ void engine_sinks_close(struct engine *engine) {
     free(sink->id);
   }
   free(engine->sinks);
-  for (size_t i = 0; i < engine->n_gone_sinks; i++) free(engine->gone_sinks[i]);
+  for (size_t i = 0; i < engine->n_gone_sinks; i++) free(engine->gone_sinks[i].name);
   free(engine->gone_sinks);
 }
 

@@ -123,7 +123,7 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
     }
     struct engine_sink *sink = sink_of(engine, name);
     if (sink == NULL) { /* taken out of the configuration */
-      engine_sink_unknown(engine, name);
+      engine_sink_unknown(engine, name, held);
       continue;
     }
     sink->registered = true;

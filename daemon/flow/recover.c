@@ -27,12 +27,15 @@ struct recovery {
   struct arena arena;  /* of the record at hand */
   uint64_t from_epoch; /* of the snapshot: it and what is before are in the state */
   uint64_t from_lsn;
-  bool sinks_only;            /* step 1: what the sinks hold, nothing else */
-  uint64_t config;            /* in force at the record at hand */
-  uint64_t newest_epoch;      /* of the good snapshots */
-  uint64_t unfinished;        /* the first epoch behind it, or 0 */
-  uint64_t unfinished_config; /* that ran it */
-  bool mixed;                 /* others of them ran with other ones */
+  bool sinks_only;       /* step 1: what the sinks hold, nothing else */
+  uint64_t config;       /* in force at the record at hand */
+  uint64_t newest_epoch; /* of the good snapshots */
+  /* Step 1: which configuration ran which epochs, up to last_run; each range up to the next. */
+  struct config_range {
+    uint64_t from_epoch, config;
+  } * ranges;
+  size_t n_ranges, cap_ranges;
+  uint64_t last_run;
   /* Epochs taken back: numbers from..before (exclusive lsn of the abandoning record). */
   struct abandoned {
     uint64_t from_epoch, lsn;
@@ -187,12 +190,19 @@ static int gap(const struct recovery *recovery, uint64_t number, struct err *err
       engine->last_epoch + 1, engine->log_dir, number, engine->snapshot_dir);
 }
 
-static void unfinished_add(struct recovery *recovery, uint64_t number) {
-  if (recovery->unfinished == 0) {
-    recovery->unfinished = number;
-    recovery->unfinished_config = recovery->config;
-  }
-  recovery->mixed |= recovery->unfinished_config != recovery->config;
+static void range_add(struct recovery *recovery, uint64_t number) {
+  recovery->last_run = number;
+  size_t n = recovery->n_ranges;
+  if (n > 0 && recovery->ranges[n - 1].config == recovery->config) return;
+  array_grow((void **)&recovery->ranges, &recovery->cap_ranges, n, sizeof *recovery->ranges);
+  recovery->ranges[recovery->n_ranges++] = (struct config_range){number, recovery->config};
+}
+
+/* The epochs from this one on are nobody's. */
+static void ranges_cut(struct recovery *recovery, uint64_t from) {
+  if (recovery->last_run >= from) recovery->last_run = from - 1;
+  while (recovery->n_ranges > 0 && recovery->ranges[recovery->n_ranges - 1].from_epoch >= from)
+    recovery->n_ranges--;
 }
 
 int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slice body,
@@ -206,7 +216,7 @@ int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slic
   int result = 0;
   if (recovery->sinks_only) {
     recovery->engine->last_epoch = epoch.number;
-    if (epoch.number > recovery->newest_epoch) unfinished_add(recovery, epoch.number);
+    range_add(recovery, epoch.number);
   } else if (epoch.number > recovery->from_epoch &&
              !is_abandoned(recovery, epoch.number, end_lsn)) {
     bool for_next = is_for_next(recovery, epoch.number, end_lsn);
@@ -246,7 +256,7 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
     buf_clear(&sink->state);
     buf_put_slice(&sink->state, record.state);
   }
-  if (!known) engine_sink_unknown(engine, record.sink);
+  if (!known) engine_sink_unknown(engine, record.sink, record.epoch);
   return 0;
 }
 
@@ -265,10 +275,7 @@ static int from_get(struct recovery *recovery, struct slice body, uint64_t end_l
   if (field_get_u64(body, &at, &from) != 0) return damaged(recovery, end_lsn, "abandon", err);
   array_grow((void **)list, cap, *n, sizeof **list);
   (*list)[(*n)++] = (struct abandoned){from, end_lsn};
-  if (recovery->unfinished >= from) {
-    recovery->unfinished = 0;
-    recovery->mixed = false;
-  }
+  ranges_cut(recovery, from);
   return 0;
 }
 
@@ -404,6 +411,7 @@ static void recovery_free(struct recovery *recovery) {
   buf_fini(&recovery->payload);
   free(recovery->abandoned);
   free(recovery->unrun);
+  free(recovery->ranges);
   free(recovery);
 }
 
@@ -469,7 +477,7 @@ static uint64_t least_held(const struct engine *engine) {
  * would do so too. */
 static void sinks_register(struct engine *engine) {
   while (engine->n_gone_sinks > 0) {
-    struct slice name = slice_of(engine->gone_sinks[0]);
+    struct slice name = slice_of(engine->gone_sinks[0].name);
     wal_append(engine->wal, LOG_SINK_GONE, &name, 1);
     engine_sink_gone(engine, name);
   }
@@ -541,7 +549,8 @@ static int sources_open(struct engine *engine, struct err *err) {
   return 0;
 }
 
-/* Step 1: what the sinks hold, and who ran what the newest snapshot does not hold. */
+/* Step 1: what the sinks hold, and who ran what the newest snapshot, or some sink, does not hold: a
+ * sink that is behind makes recovery begin at an older snapshot. */
 static int sinks_find(struct recovery *recovery, const struct snapshot_known *known, size_t n_known,
                       struct err *err) {
   struct engine *engine = recovery->engine;
@@ -556,17 +565,23 @@ static int sinks_find(struct recovery *recovery, const struct snapshot_known *kn
   recovery->sinks_only = true;
   if (pass(recovery, n_known > 0 ? known[n_known - 1].lsn : 0, err) != 0) return -1;
   recovery->sinks_only = false;
-  if (recovery->unfinished == 0 || engine->settings->delivery == DELIVERY_AT_MOST_ONCE) return 0;
-  if (recovery->mixed) {
+  if (engine->settings->delivery == DELIVERY_AT_MOST_ONCE) return 0;
+  uint64_t held = engine_sinks_least(engine);
+  uint64_t done = recovery->newest_epoch < held ? recovery->newest_epoch : held;
+  if (recovery->last_run <= done) return 0;
+  size_t first = 0;
+  while (first + 1 < recovery->n_ranges && recovery->ranges[first + 1].from_epoch <= done + 1)
+    first++;
+  if (first + 1 < recovery->n_ranges) {
     return err_set(err, ERR_CORRUPT,
                    "the configuration was changed behind epoch %" PRIu64
                    ", and the snapshot that was made of that in %s is gone or damaged: restore it "
                    "from a copy, or begin anew with an empty state folder",
-                   recovery->unfinished, engine->snapshot_dir);
+                   recovery->ranges[first + 1].from_epoch - 1, engine->snapshot_dir);
   }
-  if (recovery->unfinished_config != engine->graph->pipeline->id) {
+  if (recovery->ranges[first].config != engine->graph->pipeline->id) {
     engine->state = ENGINE_FOREIGN;
-    engine->foreign_config = recovery->unfinished_config;
+    engine->foreign_config = recovery->ranges[first].config;
   }
   return 0;
 }
