@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -93,12 +94,33 @@ static int describe_end(int status, struct err *err) {
   return err_set(err, ERR_IO, "the copy of the process ended without an answer");
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* A sanitizer's allocator does not see to its locks at a fork, as the C library does: a copy may
+ * wait for ever for one that another thread had. It is given up, and the next snapshot is tried. */
+static void end_await(pid_t pid, int *status) {
+  enum { TRIES = 1500, PAUSE_US = 10 * 1000 };
+  pid_t got = 0;
+  for (int i = 0; i < TRIES && got == 0; i++) {
+    got = waitpid(pid, status, WNOHANG);
+    if (got < 0 && errno == EINTR) got = 0;
+    if (got == 0) usleep(PAUSE_US);
+  }
+  if (got != 0) return;
+  kill(pid, SIGKILL);
+  while (waitpid(pid, status, 0) < 0 && errno == EINTR) continue;
+}
+#else
+static void end_await(pid_t pid, int *status) {
+  while (waitpid(pid, status, 0) < 0 && errno == EINTR) continue;
+}
+#endif
+
 /* The end is awaited before the answer is read, not the end of the pipe: a second copy made
  * meanwhile holds the pipe's writing end too. */
 int frozen_real_wait(struct frozen *frozen, struct err *err) {
   struct real_frozen *real = (struct real_frozen *)frozen;
   int status = 0;
-  while (waitpid(real->pid, &status, 0) < 0 && errno == EINTR) continue;
+  end_await(real->pid, &status);
   struct answer answer;
   fcntl(real->fd, F_SETFL, O_NONBLOCK);
   ssize_t got;
