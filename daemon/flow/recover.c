@@ -550,25 +550,30 @@ static int sources_open(struct engine *engine, struct err *err) {
 }
 
 /* Step 1: what the sinks hold, and who ran what the newest snapshot, or some sink, does not hold: a
- * sink that is behind makes recovery begin at an older snapshot. */
+ * sink that is behind makes recovery begin at an older snapshot. None is behind the older of two;
+ * of one alone that is not known, so then all of the log is read. */
 static int sinks_find(struct recovery *recovery, const struct snapshot_known *known, size_t n_known,
                       struct err *err) {
   struct engine *engine = recovery->engine;
   recovery->config = engine->graph->pipeline->id;
+  uint64_t from_lsn = 0;
   if (n_known > 0) {
     struct section_head head;
     if (snapshot_read(engine, known[0].epoch, false, &head, err) != 0) return -1;
     engine->last_epoch = recovery->newest_epoch = known[0].epoch;
-    recovery->config = known[n_known - 1].config;
+    if (n_known == SNAPSHOTS_KEPT || !wal_is_whole(engine->wal)) {
+      from_lsn = known[n_known - 1].lsn;
+      recovery->config = known[n_known - 1].config;
+    }
     sources_forget(engine);
   }
   recovery->sinks_only = true;
-  if (pass(recovery, n_known > 0 ? known[n_known - 1].lsn : 0, err) != 0) return -1;
+  if (pass(recovery, from_lsn, err) != 0) return -1;
   recovery->sinks_only = false;
   if (engine->settings->delivery == DELIVERY_AT_MOST_ONCE) return 0;
   uint64_t held = engine_sinks_least(engine);
   uint64_t done = recovery->newest_epoch < held ? recovery->newest_epoch : held;
-  if (recovery->last_run <= done) return 0;
+  if (recovery->last_run <= done || recovery->n_ranges == 0) return 0;
   size_t first = 0;
   while (first + 1 < recovery->n_ranges && recovery->ranges[first + 1].from_epoch <= done + 1)
     first++;

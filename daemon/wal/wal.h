@@ -64,6 +64,7 @@ uint64_t wal_end_lsn(const struct wal *wal);
 uint64_t wal_synced_lsn(const struct wal *wal);    /* with WAL_SYNC_NEVER: written */
 uint64_t wal_pending_bytes(const struct wal *wal); /* appended and not yet synced, in memory */
 uint64_t wal_begin_lsn(const struct wal *wal);     /* oldest record still there */
+bool wal_is_whole(const struct wal *wal);          /* that is the first one there ever was */
 /* Sync as soon as possible, whatever the interval says. */
 void wal_sync_now(struct wal *wal);
 /* NULL when all is well, else why writing does not go on (disk full, ...); it is being retried. */

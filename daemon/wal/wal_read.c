@@ -102,6 +102,10 @@ uint64_t wal_begin_lsn(const struct wal *wal) {
   return wal->begin_lsn;
 }
 
+bool wal_is_whole(const struct wal *wal) {
+  return wal->begin_lsn < 2 * wal->segment.segment_bytes; /* segments are numbered from 1 */
+}
+
 const char *wal_stall(const struct wal *wal) {
   return wal->stall;
 }

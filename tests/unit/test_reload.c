@@ -33,6 +33,10 @@ static struct reload_result last;
 static char last_text[4096];
 static uint64_t turns_made;
 
+static sim_server_fn *server; /* that answers in lives to come; NULL: none */
+static void *server_arg;
+static uint64_t turns_max; /* of a life, then it is switched off; 0: no end */
+
 static void unopened(void *arg, const char *pipeline, const struct err *err) {
   (void)pipeline;
   *(struct err *)arg = *err;
@@ -49,6 +53,7 @@ static int live(struct world *world, const struct step *steps, size_t n_steps, u
   const char *changed = n_steps > 0 && steps[0].yaml == NULL ? "/q.yaml" : "/p.yaml";
   uint64_t calls_before = sim_disk_calls(world->disk);
   FILE *stream = world_begin(world, err);
+  if (server != NULL) sim_fetch_serve(world->io.fetch, server, server_arg);
   struct diag diag = {.stream = stream, .level = DIAG_INFO};
   struct config_source source = {.disk = world->disk, .env = world_env};
   struct supervisor_options options = {.io = &world->io,
@@ -78,6 +83,8 @@ static int live(struct world *world, const struct step *steps, size_t n_steps, u
     supervisor_turn(supervisor);
     if (supervisor_pipelines(supervisor) == 0) break;
     if (calls_max > 0 && sim_disk_calls(world->disk) - calls_before > calls_max)
+      result = err_set(err, ERR_IO, "the machine is down");
+    if (turns_max > 0 && turns_made == turns_max)
       result = err_set(err, ERR_IO, "the machine is down");
     if (turns_made > 100000) fail_msg("it does not come to an end\n%s", world->said);
     int64_t next_us = supervisor_next_turn_us(supervisor), now_us = clock_wall_us(world->io.clock);
@@ -216,6 +223,49 @@ static void refused(void **state) {
   world_fini(&wanted);
 }
 
+static void collect(void *arg, const struct fetch_request *request, struct sim_answer *answer) {
+  buf_put_slice(arg, request->body);
+  answer->status = 200;
+}
+
+/* A sink that has held nothing yet is behind the first snapshot there is: what was taken in front
+ * of that is still the old configuration's. */
+static void sink_behind_the_only_snapshot(void **state) {
+  (void)state;
+#define SENT(where)                                                                                \
+  WORLD_HEAD(WORLD_CALM)                                                                           \
+  "sources:\n  in: {type: file, path: /in/a.ndjson}\n"                                             \
+  "transforms:\n  some: {type: filter, input: in, where: " where "}\n"                             \
+  "sinks:\n  out: {type: http, input: some, url: \"http://receiver/\"}\n"
+  struct world world;
+  struct err err;
+  struct buf received;
+  buf_init(&received);
+  world_init(&world, SENT("id % 2 = 0"));
+  world_put_lines(&world, "/in/a.ndjson", 30, -1, "");
+  turns_max = 60;
+  assert_int_equal(live(&world, NULL, 0, 0, &err), -1); /* nobody answers */
+  turns_max = 0;
+  world_crash(&world, SIM_UNSYNCED_KEPT, 1);
+  char **snapshots;
+  size_t n;
+  assert_int_equal(disk_glob(world.disk, "/state/snapshots/*", &snapshots, &n, &err), 0);
+  assert_int_equal(n, 1);
+  free(snapshots);
+  world_configure(&world, SENT("id % 2 = 1"));
+  server = collect;
+  server_arg = &received;
+  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+  server = NULL;
+  assert_true(world_said(&world, "finished first"));
+  size_t even = 0;
+  for (const char *at = buf_cstr(&received); (at = strstr(at, "\"id\":")) != NULL; at++)
+    even += (atoi(at + 5) % 2) == 0 ? 1 : 1000;
+  assert_int_equal(even, 15);
+  buf_fini(&received);
+  world_fini(&world);
+}
+
 static size_t count_lines(struct world *world, const char *path, const char *with) {
   struct buf text;
   world_get(world->disk, path, &text);
@@ -290,8 +340,9 @@ static void aggregate_added(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(at_any_turn), cmocka_unit_test(crash_anywhere),  cmocka_unit_test(refused),
-      cmocka_unit_test(reset),       cmocka_unit_test(aggregate_added),
+      cmocka_unit_test(at_any_turn),     cmocka_unit_test(crash_anywhere),
+      cmocka_unit_test(refused),         cmocka_unit_test(reset),
+      cmocka_unit_test(aggregate_added), cmocka_unit_test(sink_behind_the_only_snapshot),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
