@@ -109,7 +109,6 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
     engine->payload_epoch = epoch->number;
     payload_append(engine, reject->body);
   }
-  engine_rejects_appended(engine, epoch);
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];
     engine->sources[id->source].partitions[id->partition].seen.ended = true;
@@ -122,10 +121,12 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
   struct slice part = buf_slice(&body);
   epoch->end_lsn = engine->last_lsn = wal_append(engine->wal, LOG_EPOCH, &part, 1);
   buf_fini(&body);
+  engine_rejects_appended(engine, epoch);
   free(record.inputs);
   free(record.notes);
   free(record.rejects);
   engine_acks_add(engine, epoch);
+  engine_commits_add(engine, epoch);
 }
 
 /* ------------------------------------------------------------------ the steps of a turn */
@@ -206,9 +207,16 @@ static enum held start_held(struct engine *engine) {
   return memory_held(engine);
 }
 
+static int opened(struct engine *engine, struct err *err);
+
 static void replay(struct engine *engine) {
+  struct err err;
+  if (engine->state == ENGINE_FAILED || engine_sinks_opening(engine)) return;
+  if (!engine->opened && opened(engine, &err) != 0) {
+    engine_fail(engine, &err);
+    return;
+  }
   while (start_held(engine) == HELD_NOT) {
-    struct err err;
     struct epoch *epoch;
     int more = engine->settings->delivery == DELIVERY_AT_MOST_ONCE
                    ? 0
@@ -217,6 +225,7 @@ static void replay(struct engine *engine) {
       engine_fail(engine, &err);
       return;
     }
+    if (more == 2) return;
     if (more == 0) {
       if (engine->n_epochs > 0) return; /* the last ones are running */
       engine_recover_end(engine);
@@ -224,6 +233,7 @@ static void replay(struct engine *engine) {
       engine->next_clock_us = runner_next_clock_us(engine->runner);
       if (engine->state == ENGINE_RECOVERING) engine->state = ENGINE_RUNNING;
       engine_meters_begin(engine);
+      engine_commits_recovered(engine);
       if (engine->replayed_epochs > 0) {
         diag_say(engine->diag, MESSAGE_RECOVERY_FINISHED, &engine->where,
                  "recovered: %" PRIu64 " epochs of the log were run again",
@@ -332,6 +342,7 @@ void engine_turn(struct engine *engine) {
   engine_acks_turn(engine);
   release(engine);
   engine_sinks_turn(engine);
+  engine_commits_turn(engine);
   if (engine->recovery != NULL) replay(engine);
   take(engine);
   engine_snapshot_turn(engine, false);
@@ -373,8 +384,8 @@ static void sources_make(struct engine *engine) {
       source->instance = stage->component->instance;
       diag_where_init(&source->where, engine->settings->name, "source", stage->name);
       source->rereadable = stage->source->flags(source->instance) & SOURCE_REREADABLE;
-      source->ctx = (struct source_ctx){engine->io, engine->diag, &source->where,
-                                        stage->source_common, source};
+      source->ctx = (struct source_ctx){engine->io,           engine->diag,   &source->where,
+                                        stage->source_common, engine->folder, source};
     } else if (stage->kind == STAGE_SINK) {
       struct engine_sink *sink = &engine->sinks[stage->kind_index];
       sink->engine = engine;
@@ -386,10 +397,18 @@ static void sources_make(struct engine *engine) {
           engine->io,   engine->diag, &sink->where, sink->id, stage->component->common,
           stage->codec, sink};
       buf_init(&sink->state);
-      buf_init(&sink->rejecting);
       buf_init(&sink->rejected);
     }
   }
+}
+
+/* The sinks have said what they hold: the configuration is in force from here on. */
+static int opened(struct engine *engine, struct err *err) {
+  engine->opened = true;
+  if (engine_recover_opened(engine, err) != 0) return -1;
+  if (state_dir_keep_config(engine, err) != 0) return -1;
+  number_append(engine, LOG_CONFIG, engine->graph->pipeline->id);
+  return 0;
 }
 
 static int open_all(struct engine *engine, struct err *err) {
@@ -397,6 +416,7 @@ static int open_all(struct engine *engine, struct err *err) {
   uint64_t log_id = 0;
   bool used = false;
   if (state_dir_open(engine, &log_id, &used, err) != 0) return -1;
+  snprintf(engine->folder, sizeof engine->folder, "%016" PRIx64, log_id);
   struct wal_options options = {.dir = engine->log_dir,
                                 .pipeline = settings->name,
                                 .segment_bytes = settings->log_segment_bytes,
@@ -414,10 +434,8 @@ static int open_all(struct engine *engine, struct err *err) {
   engine->snapshot_exec = exec_new(engine->io->threads, engine->io->loop, "snapshot");
   engine->next_checkpoint_us = clock_mono_us(engine->io->clock) + settings->checkpoint_interval_us;
   if (engine_recover_begin(engine, err) != 0) return -1;
-  if (engine->state == ENGINE_FOREIGN) return 0;
-  if (state_dir_keep_config(engine, err) != 0) return -1;
-  number_append(engine, LOG_CONFIG, engine->graph->pipeline->id);
-  return 0;
+  if (engine->state == ENGINE_FOREIGN || engine_sinks_opening(engine)) return 0;
+  return opened(engine, err);
 }
 
 static int open_new(struct engine **made, const struct graph *graph, struct io *io,
@@ -456,6 +474,13 @@ int engine_open_to_finish(struct engine **engine, const struct graph *graph, str
 void engine_drain(struct engine *engine) {
   bool pausing = engine->state == ENGINE_PAUSING || engine->state == ENGINE_PAUSED;
   if (engine->state != ENGINE_RUNNING && engine->state != ENGINE_RECOVERING && !pausing) return;
+  if (!engine->opened) {
+    struct err err;
+    err_set(&err, ERR_RETRY,
+            "stopped while a sink was being waited for; nothing is lost, the next start goes on");
+    engine_fail(engine, &err);
+    return;
+  }
   engine->state = ENGINE_DRAINING;
   for (size_t i = 0; i < engine->n_sources; i++) {
     const struct engine_source *source = &engine->sources[i];
@@ -511,7 +536,7 @@ void engine_figures(const struct engine *engine, struct engine_figures *figures)
     int64_t watermark_us = engine_stage_figures(engine, source->stage->index)->watermark_us;
     if (watermark_us < figures->watermark_us) figures->watermark_us = watermark_us;
     double share = source->ended ? 1
-                   : source->stage->source->progress != NULL
+                   : source->open && source->stage->source->progress != NULL
                        ? source->stage->source->progress(source->instance)
                        : -1;
     if (share < 0 || figures->progress < 0)
@@ -551,6 +576,7 @@ void engine_close(struct engine *engine) {
   epoch_free(engine->open_epoch);
   free(engine->epochs);
   free(engine->acks);
+  free(engine->commits);
   free(engine->configs);
   free(engine->damaged);
   engine_meters_fini(engine);

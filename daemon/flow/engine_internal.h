@@ -34,11 +34,15 @@ struct source_ack { /* input that waits for its sync, to be told to its source *
   uint64_t position, lsn;
 };
 
+struct source_commit { /* input that waits for the sinks' commit, to be told to its source */
+  uint32_t source, partition;
+  uint64_t position, epoch;
+};
+
 /* What a sink counts for metrics alone; of this process. */
 struct sink_meters {
   struct histogram delivery, write;
   uint64_t records, bytes, retries;
-  int64_t began_us;        /* monotonic: the write that is out */
   int64_t newest_us;       /* event time delivered last; TIME_MIN_US: none */
   int64_t delivered_at_us; /* clock at that moment */
 };
@@ -68,21 +72,22 @@ struct engine_sink {
   struct diag_where where;
   char *id;
   bool open, registered; /* the log knows of it */
+  bool opening;          /* open() said "not yet" */
   enum sink_busy busy;
-  struct sink_batch **queue; /* in order of epochs; [0] is being written */
-  size_t n_queue, cap_queue;
+  struct sink_batch **queue; /* in order of epochs; the first n_out are the sink's */
+  size_t n_queue, cap_queue, n_out;
   uint64_t pending_epoch, pending_lsn; /* a commit whose log record is being synced */
   uint64_t committed_epoch; /* everything up to it is there for good, and the log says so */
   uint64_t held_epoch;      /* at recovery: what it already holds is not sent again */
   struct sink_commit commit;
   struct buf state; /* of the newest commit */
   /* engine_rejects.c */
-  struct buf rejecting; /* of the batch being written */
-  uint64_t n_rejecting, rejecting_codes[RECORD_ERRORS + 1];
   struct buf rejected; /* of batches up to rejected_upto, not yet in an epoch */
   uint64_t rejected_upto;
   bool rejects_open;       /* the open epoch has some */
   uint64_t rejected_epoch; /* the log has all up to this one */
+  uint64_t rejects_lsn;    /* behind them in the log; 0: nobody waits for that */
+  bool rejects_asked;      /* the sink waits for rejects_logged() */
   bool retry_commit;
   int64_t retry_delay_us, retry_at_us;
   struct sink_meters meters;
@@ -114,6 +119,7 @@ struct engine {
   struct diag_where where;
   enum engine_state state;
   struct err error;
+  bool opened;         /* all sinks are open, and what follows upon that is done */
   bool catching_up;    /* opened to finish what its configuration began, not to begin anything */
   bool stopping;       /* a record said stop: error says which; what came before is finished */
   uint64_t stop_epoch; /* taken back, with all that follow */
@@ -123,6 +129,7 @@ struct engine {
   size_t n_configs, cap_configs;
 
   char *state_dir, *log_dir, *snapshot_dir;
+  char folder[17]; /* the log's id: of this state folder alone */
   struct disk_file *lock;
   struct wal *wal;
   struct runner *runner;
@@ -152,6 +159,9 @@ struct engine {
 
   struct source_ack *acks; /* in order of lsn */
   size_t n_acks, cap_acks;
+  struct source_commit *commits; /* in order of epochs */
+  size_t n_commits, cap_commits;
+  uint64_t commit_soon; /* the epoch that some source waits for to be committed */
   struct account notes_account;
 
   struct engine_tap **taps;
@@ -214,13 +224,20 @@ void engine_notes_forget(struct engine_source *source);
 void engine_acks_add(struct engine *engine, const struct epoch *epoch);
 void engine_acks_turn(struct engine *engine);
 
+/* engine_commits.c */
+void engine_commits_add(struct engine *engine, const struct epoch *epoch);
+void engine_commits_recovered(struct engine *engine); /* all that the log has */
+void engine_commits_turn(struct engine *engine);
+
 /* engine_tap.c */
 void engine_taps_ask(const struct engine *engine, struct epoch *epoch);
 void engine_taps_tell(struct engine *engine, const struct epoch *epoch);
 void engine_taps_end(struct engine *engine);
 
 /* engine_sinks.c */
+/* 1: some are not open yet; engine_sinks_opening(). */
 int engine_sinks_open(struct engine *engine, struct err *err);
+bool engine_sinks_opening(const struct engine *engine);
 void engine_sinks_close(struct engine *engine);
 void engine_sinks_give(struct engine *engine, struct epoch *epoch);
 void engine_sinks_turn(struct engine *engine);
@@ -234,12 +251,13 @@ void engine_sink_gone(struct engine *engine, struct slice name);
 int64_t engine_sinks_next_us(const struct engine *engine);
 
 /* engine_rejects.c */
-void engine_rejects_answered(struct engine_sink *sink, uint64_t epoch, bool delivered);
+void engine_rejects_answered(struct engine_sink *sink, struct sink_batch *batch, bool delivered);
 /* Some are not in the log yet: the sink must not commit. */
 bool engine_rejects_wait(const struct engine_sink *sink);
 bool engine_rejects_any(const struct engine *engine); /* some are to be taken */
 void engine_rejects_take(struct engine *engine, struct epoch *epoch);
 void engine_rejects_appended(struct engine *engine, const struct epoch *epoch);
+void engine_rejects_turn(struct engine_sink *sink);
 
 /* engine_snapshot.c */
 void engine_snapshot_turn(struct engine *engine, bool now);
@@ -254,7 +272,9 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
 
 /* recover.c */
 int engine_recover_begin(struct engine *engine, struct err *err);
-/* The next epoch of the log, or *epoch = NULL when all was replayed. */
+/* When no sink is opening any more: the snapshot, the positions, the sources. */
+int engine_recover_opened(struct engine *engine, struct err *err);
+/* 1: the next epoch of the log; 0: all was replayed; 2: a source has not got its input yet. */
 int engine_recover_next(struct engine *engine, struct epoch **epoch, struct err *err);
 void engine_recover_end(struct engine *engine);
 
@@ -265,7 +285,7 @@ void engine_meters_fini(struct engine *engine);
 void engine_meters_held(struct engine *engine, enum held held);
 void engine_meters_ran(struct engine *engine, const struct epoch *epoch);
 void engine_meters_snapshot(struct engine *engine, const struct engine_snapshot *snapshot);
-void sink_meters_began(struct engine_sink *sink);
+void sink_meters_began(struct engine_sink *sink, struct sink_batch *batch);
 void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *batch);
 
 /* state_dir.c */

@@ -87,8 +87,8 @@ void engine_meters_snapshot(struct engine *engine, const struct engine_snapshot 
   histogram_add(&meters->snapshot, clock_mono_us(engine->io->clock) - snapshot->began_us);
 }
 
-void sink_meters_began(struct engine_sink *sink) {
-  sink->meters.began_us = clock_mono_us(sink->engine->io->clock);
+void sink_meters_began(struct engine_sink *sink, struct sink_batch *batch) {
+  batch->began_us = clock_mono_us(sink->engine->io->clock);
 }
 
 void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *batch) {
@@ -97,7 +97,7 @@ void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *ba
   int64_t now_us = clock_mono_us(clock);
   meters->records += batch->n_records;
   meters->bytes += batch->n_bytes;
-  histogram_add(&meters->write, now_us - meters->began_us);
+  histogram_add(&meters->write, now_us - batch->began_us);
   if (batch->taken_us > 0) histogram_add(&meters->delivery, now_us - batch->taken_us);
   if (batch->newest_us == TIME_MIN_US) return;
   meters->newest_us = batch->newest_us;
@@ -263,7 +263,7 @@ static void source_put(const struct engine *engine, const struct stage *stage,
                 seconds(quantiles_find(&figures->lateness, shares[i].share)));
   watermark_put(engine, stage, metrics);
   const void *instance = stage->component->instance;
-  if (stage->source->metrics != NULL) stage->source->metrics(instance, metrics);
+  if (engine->opened && stage->source->metrics != NULL) stage->source->metrics(instance, metrics);
 }
 
 static void keyed_put(const struct engine *engine, const struct stage *stage,

@@ -29,26 +29,45 @@ void sink_reject(struct sink_batch *batch, struct slice record, const char *code
     engine_fail(sink->engine, &err);
     return;
   }
-  sink->n_rejecting++;
-  sink->rejecting_codes[record_error_number(code)]++;
+  if (batch->rejects == NULL) batch->rejects = mem_zalloc(sizeof *batch->rejects);
+  struct sink_rejects *rejects = batch->rejects;
+  rejects->n++;
+  rejects->codes[record_error_number(code)]++;
   if (!somebody_reads(sink)) return;
-  field_put_bytes(&sink->rejecting, slice_of(code));
-  field_put_bytes(&sink->rejecting, slice_of(text));
-  field_put_bytes(&sink->rejecting, record);
+  field_put_bytes(&rejects->bodies, slice_of(code));
+  field_put_bytes(&rejects->bodies, slice_of(text));
+  field_put_bytes(&rejects->bodies, record);
 }
 
-void engine_rejects_answered(struct engine_sink *sink, uint64_t epoch, bool delivered) {
-  if (delivered && sink->n_rejecting > 0) {
-    runner_count_rejects(sink->engine->runner, sink->stage->index, sink->rejecting_codes);
-    if (sink->rejecting.len > 0) {
-      buf_put_slice(&sink->rejected, buf_slice(&sink->rejecting));
-      sink->engine->queued_bytes += sink->rejecting.len;
-      sink->rejected_upto = epoch;
+void engine_rejects_answered(struct engine_sink *sink, struct sink_batch *batch, bool delivered) {
+  struct sink_rejects *rejects = batch->rejects;
+  if (rejects == NULL) return;
+  if (delivered) {
+    runner_count_rejects(sink->engine->runner, sink->stage->index, rejects->codes);
+    if (rejects->bodies.len > 0) {
+      buf_put_slice(&sink->rejected, buf_slice(&rejects->bodies));
+      sink->engine->queued_bytes += rejects->bodies.len;
+      sink->rejected_upto = batch->epoch;
     }
   }
-  sink->n_rejecting = 0;
-  memset(sink->rejecting_codes, 0, sizeof sink->rejecting_codes);
-  buf_clear(&sink->rejecting);
+  buf_fini(&rejects->bodies);
+  free(rejects);
+  batch->rejects = NULL;
+}
+
+bool sink_rejects_log(struct sink_batch *batch) {
+  struct engine_sink *sink = batch->engine;
+  engine_rejects_answered(sink, batch, true);
+  sink->rejects_asked = engine_rejects_wait(sink) || sink->rejects_lsn > 0;
+  return sink->rejects_asked;
+}
+
+void engine_rejects_turn(struct engine_sink *sink) {
+  if (engine_rejects_wait(sink) || wal_synced_lsn(sink->engine->wal) < sink->rejects_lsn) return;
+  sink->rejects_lsn = 0;
+  if (!sink->rejects_asked) return;
+  sink->rejects_asked = false;
+  sink->stage->sink->rejects_logged(sink->instance);
 }
 
 bool engine_rejects_wait(const struct engine_sink *sink) {
@@ -79,5 +98,6 @@ void engine_rejects_appended(struct engine *engine, const struct epoch *epoch) {
     struct engine_sink *sink = &engine->sinks[epoch->rejects[i].sink];
     sink->rejected_epoch = epoch->rejects[i].upto_epoch;
     sink->rejects_open = false;
+    sink->rejects_lsn = epoch->end_lsn;
   }
 }

@@ -1,6 +1,6 @@
-/* engine_sinks: outputs on their way. Each sink has a queue of batches in order of epochs, writes
- * one at a time, and commits when asked to and all it was given is written. What a sink has
- * committed is logged; it counts once that record is synced. */
+/* engine_sinks: outputs on their way. Each sink has a queue of batches in order of epochs, is given
+ * the next when it has answered or accepted the one before, and commits when asked to and all up to
+ * there is delivered. What a sink has committed is logged; it counts once that record is synced. */
 #include "daemon/flow/engine_internal.h"
 
 #include "daemon/base/mem.h"
@@ -25,14 +25,33 @@ int engine_sinks_open(struct engine *engine, struct err *err) {
   for (size_t i = 0; i < engine->n_sinks; i++) {
     struct engine_sink *sink = &engine->sinks[i];
     uint64_t held = sink->committed_epoch;
-    sink->open = true;
-    if (sink->stage->sink->open(sink->instance, &sink->ctx, buf_slice(&sink->state), &held, err) !=
-        0) {
-      return err_wrap(err, "sink %s", sink->stage->name);
-    }
-    sink->held_epoch = sink->committed_epoch = held;
+    sink->open = sink->opening = true;
+    int result =
+        sink->stage->sink->open(sink->instance, &sink->ctx, buf_slice(&sink->state), &held, err);
+    if (result < 0) return err_wrap(err, "sink %s", sink->stage->name);
+    if (result == 0) sink_opened(&sink->ctx, held);
   }
-  return 0;
+  return engine_sinks_opening(engine) ? 1 : 0;
+}
+
+void sink_opened(struct sink_ctx *ctx, uint64_t held_epoch) {
+  struct engine_sink *sink = ctx->engine;
+  sink->opening = false;
+  sink->held_epoch = sink->committed_epoch = held_epoch;
+}
+
+void sink_open_failed(struct sink_ctx *ctx, const struct err *err) {
+  struct engine_sink *sink = ctx->engine;
+  struct err wrapped = *err;
+  err_wrap(&wrapped, "sink %s", sink->stage->name);
+  engine_fail(sink->engine, &wrapped);
+}
+
+bool engine_sinks_opening(const struct engine *engine) {
+  for (size_t i = 0; i < engine->n_sinks; i++) {
+    if (engine->sinks[i].opening) return true;
+  }
+  return false;
 }
 
 static size_t gone_find(const struct engine *engine, struct slice name) {
@@ -85,7 +104,6 @@ void engine_sinks_close(struct engine *engine) {
     for (size_t k = 0; k < sink->n_queue; k++) sink_batch_free(sink->queue[k]);
     free(sink->queue);
     buf_fini(&sink->state);
-    buf_fini(&sink->rejecting);
     buf_fini(&sink->rejected);
     diag_where_fini(&sink->where);
     free(sink->id);
@@ -130,19 +148,27 @@ static void retry_later(struct engine_sink *sink, const struct err *err) {
 
 void sink_delivered(struct sink_batch *batch) {
   struct engine_sink *sink = batch->engine;
-  engine_rejects_answered(sink, batch->epoch, true);
+  engine_rejects_answered(sink, batch, true);
   sink_meters_delivered(sink, batch);
   sink->engine->queued_bytes -= batch->n_bytes;
+  /* The one being written is the last of those that are out. */
+  if (sink->n_out == 1 && sink->busy == SINK_WRITING) sink->busy = SINK_IDLE;
+  sink->n_out--;
   sink->n_queue--;
   memmove(sink->queue, sink->queue + 1, sink->n_queue * sizeof *sink->queue);
-  sink->busy = SINK_IDLE;
   sink->retry_delay_us = 0;
   sink_batch_free(batch);
 }
 
+void sink_accepted(struct sink_batch *batch) {
+  batch->engine->busy = SINK_IDLE;
+}
+
 void sink_retry(struct sink_batch *batch, const struct err *err) {
-  engine_rejects_answered(batch->engine, batch->epoch, false);
-  retry_later(batch->engine, err);
+  struct engine_sink *sink = batch->engine;
+  for (size_t i = 0; i < sink->n_out; i++) engine_rejects_answered(sink, sink->queue[i], false);
+  sink->n_out = 0;
+  retry_later(sink, err);
 }
 
 void sink_failed(struct sink_batch *batch, const struct err *err) {
@@ -157,7 +183,7 @@ void sink_committed(struct sink_commit *commit, struct slice state) {
   struct engine_sink *sink = commit->engine;
   buf_clear(&sink->state);
   buf_put_slice(&sink->state, state);
-  sink->busy = SINK_IDLE;
+  if (sink->busy == SINK_COMMITTING) sink->busy = SINK_IDLE;
   sink->retry_delay_us = 0;
   commit_log(sink, commit->epoch, state);
 }
@@ -175,6 +201,7 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
     sink->committed_epoch = sink->pending_epoch;
     if (sink->stage->sink->committed != NULL) sink->stage->sink->committed(sink->instance);
   }
+  engine_rejects_turn(sink);
   if (sink->busy == SINK_WAITING) {
     if (clock_mono_us(engine->io->clock) < sink->retry_at_us) return;
     sink->busy = SINK_IDLE;
@@ -189,10 +216,11 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
       sink->retry_commit = false;
       sink->commit = (struct sink_commit){.epoch = done, .engine = sink};
       sink->stage->sink->commit(sink->instance, &sink->commit);
-    } else if (sink->n_queue > 0) {
+    } else if (sink->n_queue > sink->n_out) {
       sink->busy = SINK_WRITING;
-      sink_meters_began(sink);
-      sink->stage->sink->write(sink->instance, sink->queue[0]);
+      struct sink_batch *batch = sink->queue[sink->n_out++];
+      sink_meters_began(sink, batch);
+      sink->stage->sink->write(sink->instance, batch);
     } else {
       return;
     }

@@ -258,13 +258,6 @@ static void keep(struct engine *engine, struct engine_snapshot *snapshot) {
     remove_damaged(engine);
     wal_trim(engine->wal, engine->kept[1].lsn);
   }
-  for (size_t s = 0; s < engine->n_sources && engine->n_kept == 2; s++) {
-    struct engine_source *source = &engine->sources[s];
-    if (source->stage->source->acknowledged == NULL) continue;
-    for (uint32_t p = 0; p < source->n_partitions; p++) {
-      source->stage->source->acknowledged(source->instance, p, source->partitions[p].seen.position);
-    }
-  }
 }
 
 void engine_snapshot_turn(struct engine *engine, bool now) {

@@ -5,7 +5,7 @@
 #ifndef TIDEMARK_FLOW_EPOCH_H
 #define TIDEMARK_FLOW_EPOCH_H
 
-#include "daemon/flow/plugin.h"
+#include "daemon/flow/figures.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -93,6 +93,13 @@ struct epoch {
   bool stopped; /* on_error: stop or on_late: stop met a record */
   struct err stop;
   int64_t next_clock_us; /* when the clock alone makes something due */
+};
+
+/* What a sink's other side refused of one batch, until it is answered or the sink wants it logged.
+ */
+struct sink_rejects {
+  struct buf bodies; /* code, text and record of each; empty when nobody reads them */
+  uint64_t n, codes[RECORD_ERRORS + 1];
 };
 
 /* take.c: a new epoch without input; and its end (loop's thread). Batches that were handed on are

@@ -3,7 +3,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/compile.c \
 	daemon/flow/engine.c daemon/flow/engine.h daemon/flow/engine_internal.h \
 	daemon/flow/engine_metrics.c \
-	daemon/flow/engine_notes.c \
+	daemon/flow/engine_commits.c daemon/flow/engine_notes.c \
 	daemon/flow/engine_rejects.c \
 	daemon/flow/engine_sinks.c \
 	daemon/flow/engine_snapshot.c \

@@ -86,6 +86,7 @@ struct source_ctx {
   const struct diag *diag;
   const struct diag_where *where; /* for diag_say() */
   const struct source_common *common;
+  const char *folder; /* names the state folder, for good: 16 hexadecimal digits */
   struct engine_source *engine;
 };
 
@@ -106,6 +107,12 @@ struct source_partition {
 uint32_t source_partition_count(const struct source_ctx *ctx);
 const struct source_partition *source_partition_get(const struct source_ctx *ctx,
                                                     uint32_t partition);
+/* Somebody else has read the partition meanwhile: its next input will begin there. Between two
+ * commits of it. */
+void source_partition_seek(struct source_ctx *ctx, uint32_t partition, uint64_t position);
+/* Sinks are to commit all that was taken up to now without waiting for the next checkpoint;
+ * acknowledged() tells when they have. */
+void source_commit_soon(struct source_ctx *ctx);
 
 /* An epoch's input being gathered. */
 struct take;
@@ -161,10 +168,16 @@ struct source_plugin {
    * engine. */
   int (*reread)(void *instance, uint32_t partition, uint64_t from, uint64_t to, struct take *take,
                 struct err *err);
+  /* Whether reread() of that range would not wait: 1, or 0 and source_ready() when it may have
+   * changed. Asked for each range of an epoch, again and again, until all are there. -1: as
+   * reread(). NULL: reread() never waits. */
+  int (*reread_ready)(void *instance, uint32_t partition, uint64_t from, uint64_t to,
+                      struct err *err);
   /* All positions before `position` are in the log, synced as log.sync says: what was pushed may be
    * acknowledged to whoever pushed it. May be NULL. */
   void (*logged)(void *instance, uint32_t partition, uint64_t position);
-  /* All positions before `position` are in snapshots and sinks for good; may be NULL. */
+  /* What came of all positions before `position` is in the sinks for good, and the log knows that
+   * they have it. May be NULL. */
   void (*acknowledged)(void *instance, uint32_t partition, uint64_t position);
   /* The pipeline stops: take() will not be called any more, in this life. What was offered and not
    * taken is refused. May be NULL. */
@@ -313,6 +326,10 @@ struct sink_ctx {
   struct engine_sink *engine;
 };
 
+/* open() said "not yet", and now it is. */
+void sink_opened(struct sink_ctx *ctx, uint64_t held_epoch);
+void sink_open_failed(struct sink_ctx *ctx, const struct err *err);
+
 /* What a worker made of one view: encoded records, cut into pieces by where they go. A sink with
  * one place adds no pieces: the engine makes one of all bytes. */
 struct sink_piece {
@@ -335,9 +352,10 @@ struct sink_batch {
   size_t n_parts;
   uint64_t n_records, n_bytes;
   int64_t clock_us; /* the epoch's clock: {date} in a path, age of a file */
-  /* The engine's: when the epoch was taken (monotonic; 0: from the log), newest event time in it.
-   */
-  int64_t taken_us, newest_us;
+  /* The engine's: when the epoch was taken (monotonic; 0: from the log), when the sink got it,
+   * newest event time in it. */
+  int64_t taken_us, began_us, newest_us;
+  struct sink_rejects *rejects; /* NULL: none */
   struct engine_sink *engine;
 };
 
@@ -349,14 +367,24 @@ struct sink_commit {
 
 /* Answers, on the loop's thread, exactly once each. */
 void sink_delivered(struct sink_batch *batch);
+/* Not an answer: the sink keeps the batch and will answer it later, in the order in which they
+ * came; the next one may be written meanwhile. (A transaction of several epochs.) */
+void sink_accepted(struct sink_batch *batch);
 /* It did not work and may later (disk full, peer away): the engine says why, waits (backoff) and
- * calls write() again with the same batch. */
+ * calls write() again with the same batch. It is the oldest that is not answered; those that were
+ * accepted behind it are written again too, and until then none is the sink's. */
 void sink_retry(struct sink_batch *batch, const struct err *err);
 /* A record that the other side refuses for good: it goes to the sink's port .errors, on_error says
  * what follows. Called before the batch is answered, in order of the records; what a retry or a
  * crash makes the sink say again about the same epoch is left out by the engine. record: its bytes
  * as sent, without line end; code and text are copied. */
 void sink_reject(struct sink_batch *batch, struct slice record, const char *code, const char *text);
+/* For a sink that itself makes an epoch final before it says that it is delivered: what was
+ * rejected of this batch goes into the log first. True: rejects_logged() will be called when it is
+ * there, and the epoch must not be final before. In order of batches, when all rejects of the batch
+ * are told.
+ */
+bool sink_rejects_log(struct sink_batch *batch);
 /* It will never work: the pipeline stops. */
 void sink_failed(struct sink_batch *batch, const struct err *err);
 /* state: what open() is to be given next time (copied into our log). */
@@ -372,7 +400,8 @@ struct sink_plugin {
   int (*compile)(void *instance, struct compile *compile);
   /* state: what was given with the newest commit (empty at the first start), which covered all up
    * to *held_epoch. The sink undoes whatever it holds beyond that and may set *held_epoch to what
-   * it knows better. */
+   * it knows better. 1: not yet (a peer has to be asked); sink_opened() or sink_open_failed() will
+   * be called, and nothing is written before. The sink says what it waits for. */
   int (*open)(void *instance, struct sink_ctx *ctx, struct slice state, uint64_t *held_epoch,
               struct err *err);
   /* Any worker, a pure function: appends the view's records to part. */
@@ -384,6 +413,7 @@ struct sink_plugin {
   void (*commit)(void *instance, struct sink_commit *commit);
   /* The state given last is in the log for good; may be NULL. */
   void (*committed)(void *instance);
+  void (*rejects_logged)(void *instance); /* sink_rejects_log(); may be NULL without that */
   struct handover handover;
   void (*metrics)(const void *instance, struct metrics *metrics); /* may be NULL */
   void (*close)(void *instance);                                  /* waits for what is going on */

@@ -3,14 +3,15 @@
  *  1. The newest good snapshot says from where to read the log for what the sinks hold. When the
  *     epochs behind it ran with another configuration, nothing more is done: that one has to run
  *     them again and come to a snapshot first (daemon/service.c).
- *  2. Sinks open and say which epoch they hold (a file is cut to it).
+ *  2. Sinks open and say which epoch they hold (a file is cut to it), some only after a while: the
+ *     rest waits for the last of them.
  *  3. The newest good snapshot that is not ahead of the log, and not newer than what any sink
  * holds, is loaded. With none, and a log that still begins at its beginning, everything is
  * replayed.
  *  4. One pass over the log behind it: positions of the partitions, epochs taken back.
  *  5. Sources open at those positions.
- *  6. The epochs are run again, one by one, from the log or by reading their ranges again; what a
- *     sink already holds is not sent again. */
+ *  6. The epochs are run again, one by one, from the log or by reading their ranges again, as soon
+ *     as the sources have those; what a sink already holds is not sent again. */
 #include "daemon/flow/engine_internal.h"
 
 #include "daemon/base/crc32c.h"
@@ -43,8 +44,12 @@ struct recovery {
   size_t n_abandoned, cap_abandoned;
   struct abandoned *unrun; /* those that had no effect, for whichever configuration comes next */
   size_t n_unrun, cap_unrun;
+  struct snapshot_known *known; /* newest first */
+  size_t n_known;
   /* The epoch to be run. */
   bool replaying;
+  bool waiting; /* a source has not got the input of `record` yet */
+  struct wal_record record;
   struct buf payload;
   struct epoch *epoch;
   uint64_t end_lsn;
@@ -155,6 +160,24 @@ static int payload_find(const struct recovery *recovery, size_t *at, uint64_t by
   return crc32c(0, payload->data, payload->len) == crc ? 0 : -1;
 }
 
+/* Whether all that has to be read again can be, without waiting. */
+static int inputs_ready(const struct recovery *recovery, const struct log_epoch *epoch,
+                        struct err *err) {
+  for (size_t i = 0; i < epoch->n_inputs; i++) {
+    const struct log_input *input = &epoch->inputs[i];
+    const struct engine_source *source = &recovery->engine->sources[input->source];
+    if (input->flags & LOG_INPUT_PAYLOAD || source->stage->source->reread_ready == NULL) continue;
+    int ready = source->stage->source->reread_ready(source->instance, input->partition, input->from,
+                                                    input->to, err);
+    if (ready < 0) {
+      return err_wrap(err, "source %s: cannot read again what the log refers to",
+                      source->stage->name);
+    }
+    if (ready == 0) return 0;
+  }
+  return 1;
+}
+
 /* Step 6: the payloads right in front of an epoch's record, in order, belong to its inputs that say
  * so. In front of those may be payload of an epoch whose own record a power cut took. */
 static int epoch_replay(struct recovery *recovery, const struct log_epoch *epoch, uint64_t end_lsn,
@@ -220,8 +243,15 @@ int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slic
   } else if (epoch.number > recovery->from_epoch &&
              !is_abandoned(recovery, epoch.number, end_lsn)) {
     bool for_next = is_for_next(recovery, epoch.number, end_lsn);
-    if (recovery->replaying) {
-      if (!for_next) result = epoch_replay(recovery, &epoch, end_lsn, err);
+    if (recovery->replaying && !for_next) {
+      int ready = inputs_ready(recovery, &epoch, err);
+      if (ready == 0) {
+        recovery->waiting = true;
+        return 0;
+      }
+      result = ready < 0 ? -1 : epoch_replay(recovery, &epoch, end_lsn, err);
+    } else if (recovery->replaying) {
+      result = 0;
     } else if (!for_next && epoch.number != recovery->engine->last_epoch + 1) {
       result = gap(recovery, epoch.number, err);
     } else if (epoch_pass(recovery, &epoch, end_lsn, for_next) != 0) {
@@ -406,6 +436,7 @@ static void sinks_forget(struct engine *engine) {
 
 static void recovery_free(struct recovery *recovery) {
   if (recovery == NULL) return;
+  free(recovery->known);
   wal_reader_close(recovery->reader);
   arena_fini(&recovery->arena);
   buf_fini(&recovery->payload);
@@ -496,8 +527,9 @@ static void sinks_register(struct engine *engine) {
   }
 }
 
-static int snapshot_choose(struct engine *engine, const struct snapshot_known *known,
-                           size_t n_known, struct recovery *recovery, struct err *err) {
+static int snapshot_choose(struct engine *engine, struct recovery *recovery, struct err *err) {
+  const struct snapshot_known *known = recovery->known;
+  size_t n_known = recovery->n_known;
   uint64_t held = least_held(engine);
   engine->clock_us = TIME_MIN_US;
   for (size_t i = 0; i < n_known; i++) {
@@ -552,9 +584,10 @@ static int sources_open(struct engine *engine, struct err *err) {
 /* Step 1: what the sinks hold, and who ran what the newest snapshot, or some sink, does not hold: a
  * sink that is behind makes recovery begin at an older snapshot. None is behind the older of two;
  * of one alone that is not known, so then all of the log is read. */
-static int sinks_find(struct recovery *recovery, const struct snapshot_known *known, size_t n_known,
-                      struct err *err) {
+static int sinks_find(struct recovery *recovery, struct err *err) {
   struct engine *engine = recovery->engine;
+  const struct snapshot_known *known = recovery->known;
+  size_t n_known = recovery->n_known;
   recovery->config = engine->graph->pipeline->id;
   uint64_t from_lsn = 0;
   if (n_known > 0) {
@@ -595,24 +628,18 @@ int engine_recover_begin(struct engine *engine, struct err *err) {
   struct recovery *recovery = engine->recovery = mem_zalloc(sizeof *recovery);
   recovery->engine = engine;
   arena_init(&recovery->arena, 16 << 10);
-  struct snapshot_known *known;
-  size_t n_known;
-  int result = snapshots_find(engine, &known, &n_known, err);
-  if (result == 0) result = sinks_find(recovery, known, n_known, err);
-  if (result == 0 && engine->state == ENGINE_FOREIGN) {
-    free(known);
-    return 0;
-  }
-  if (result == 0) {
-    sinks_register(engine);
-    result = engine_sinks_open(engine, err);
-  }
-  if (result == 0) result = snapshot_choose(engine, known, n_known, recovery, err);
-  free(known);
-  if (result == 0) result = pass(recovery, recovery->from_lsn, err);
-  if (result == 0) result = sinks_check(engine, err);
-  if (result == 0) result = sources_open(engine, err);
-  if (result != 0) return -1;
+  if (snapshots_find(engine, &recovery->known, &recovery->n_known, err) != 0) return -1;
+  if (sinks_find(recovery, err) != 0) return -1;
+  if (engine->state == ENGINE_FOREIGN) return 0;
+  sinks_register(engine);
+  return engine_sinks_open(engine, err) < 0 ? -1 : 0;
+}
+
+int engine_recover_opened(struct engine *engine, struct err *err) {
+  struct recovery *recovery = engine->recovery;
+  if (snapshot_choose(engine, recovery, err) != 0) return -1;
+  if (pass(recovery, recovery->from_lsn, err) != 0) return -1;
+  if (sinks_check(engine, err) != 0 || sources_open(engine, err) != 0) return -1;
   engine->released_epoch = recovery->from_epoch;
   recovery->replaying = true;
   return wal_reader_open(engine->wal, recovery->from_lsn, &recovery->reader, err);
@@ -622,14 +649,15 @@ int engine_recover_next(struct engine *engine, struct epoch **epoch, struct err 
   struct recovery *recovery = engine->recovery;
   recovery->epoch = NULL;
   while (recovery->epoch == NULL) {
-    struct wal_record record;
-    int more = wal_reader_next(recovery->reader, &record, err);
+    int more = recovery->waiting ? 1 : wal_reader_next(recovery->reader, &recovery->record, err);
     if (more <= 0) return more;
-    if (redo(recovery, &record, err) != 0) {
+    recovery->waiting = false;
+    if (redo(recovery, &recovery->record, err) != 0) {
       epoch_free(recovery->epoch);
       recovery->epoch = NULL;
       return -1;
     }
+    if (recovery->waiting) return 2;
   }
   *epoch = recovery->epoch;
   return 1;

@@ -142,6 +142,8 @@ void sink_batch_free(struct sink_batch *batch) {
     buf_fini(&part->bytes);
   }
   free(batch->parts);
+  if (batch->rejects != NULL) buf_fini(&batch->rejects->bodies);
+  free(batch->rejects);
   free(batch);
 }
 

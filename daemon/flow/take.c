@@ -144,6 +144,10 @@ const struct source_partition *source_partition_get(const struct source_ctx *ctx
   return &ctx->engine->partitions[partition].seen;
 }
 
+void source_partition_seek(struct source_ctx *ctx, uint32_t partition, uint64_t position) {
+  ctx->engine->partitions[partition].seen.position = position;
+}
+
 struct engine_source *take_source(const struct take *take) {
   return take->source;
 }
