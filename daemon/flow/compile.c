@@ -237,6 +237,7 @@ static int compile_source(struct compile *compile, struct stage *stage) {
   stage->on_error = stage->source_common->on_error;
   if (codec_of(compile, stage, stage->source_common->codec) != 0) return -1;
   struct rowset *rowset = rowset_new(compile->graph->arena, true);
+  rowset->enveloped = stage->source->enveloped;
   struct schema *schema = schema_new(rowset, true);
   compile_output(compile, "", schema);
   const struct source_common *common = stage->source_common;

@@ -55,7 +55,7 @@ static bool payload_logged(const struct engine_source *source) {
 static bool follows(const struct log_input *input, const struct chunk *chunk) {
   return input->source == chunk->source && input->partition == chunk->partition &&
          input->to == chunk->from && input->flags >> 8 == (uint32_t)chunk->flags &&
-         !(chunk->flags & (TAKE_TOO_LONG | TAKE_COUNTED));
+         !(chunk->flags & (TAKE_TOO_LONG | TAKE_COUNTED | TAKE_ENVELOPED));
 }
 
 static void payload_append(struct engine *engine, struct slice bytes) {

@@ -121,10 +121,11 @@ int64_t take_clock_us(const struct take *take);    /* the epoch's clock, wall ti
 /* Room for `bytes` in a block (padded as decoders need it) that lives as long as the epoch. */
 char *take_reserve(struct take *take, size_t bytes);
 enum take_flags {
-  TAKE_TOO_LONG = 1, /* one line longer than max_line: goes to .errors as it is */
-  TAKE_COUNTED = 2,  /* positions count records, not bytes: row i has position from + i */
-  TAKE_WHOLE = 4,    /* whole requests: never cut into several epochs, so all of each is in the log
-                        or none; may be of any size */
+  TAKE_TOO_LONG = 1,  /* one line longer than max_line: goes to .errors as it is */
+  TAKE_COUNTED = 2,   /* positions count records, not bytes: row i has position from + i */
+  TAKE_ENVELOPED = 8, /* made by envelope_chunk_put(): never cut, and read again as one commit */
+  TAKE_WHOLE = 4,     /* whole requests: never cut into several epochs, so all of each is in the log
+                         or none; may be of any size */
 };
 /* The first `len` bytes at `data` (in the block reserved last, anywhere in it) are whole lines, the
  * next of the partition, standing for positions [from, to). At most 256 KiB unless a line is
@@ -155,6 +156,7 @@ enum source_flags {
 
 struct source_plugin {
   struct component_type type;
+  bool enveloped; /* its commits have TAKE_ENVELOPED, all of them */
   int (*flags)(const void *instance);
   bool (*bounded)(const void *instance);
   /* Claims what is needed and goes to where the partitions' positions are. */

@@ -16,6 +16,7 @@
 
 #include "daemon/base/crc32c.h"
 #include "daemon/base/mem.h"
+#include "daemon/record/envelope.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -195,7 +196,9 @@ static int epoch_replay(struct recovery *recovery, const struct log_epoch *epoch
   for (size_t i = epoch->n_inputs; i-- > 0;) {
     const struct log_input *input = &epoch->inputs[i];
     if (!(input->flags & LOG_INPUT_PAYLOAD)) continue;
-    if (payload_find(recovery, &at, input->bytes, input->crc, &payloads[i]) != 0)
+    uint32_t records;
+    if (payload_find(recovery, &at, input->bytes, input->crc, &payloads[i]) != 0 ||
+        ((input->flags >> 8 & TAKE_ENVELOPED) && envelope_chunk_count(payloads[i], &records) != 0))
       return damaged(recovery, end_lsn, "epoch", err);
   }
   int result = take_from_log(recovery->engine, epoch, payloads, &recovery->epoch, err);

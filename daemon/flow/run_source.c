@@ -5,6 +5,7 @@
 #include "daemon/flow/run.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/record/envelope.h"
 
 #include <stdlib.h>
 
@@ -54,6 +55,16 @@ static struct batch *too_long(const struct stage *stage, const struct chunk *chu
   return batch;
 }
 
+static struct batch *enveloped(const struct stage *stage, const struct chunk *chunk,
+                               struct decoder *decoder, struct row_errors *errors) {
+  const struct rowset *rowset = stage->ports[0].schema->rowset;
+  struct batch *batch = envelope_batch(rowset, (struct slice){chunk->data, chunk->len});
+  stage->codec->decode_rows(decoder, batch, errors);
+  row_errors_sort(errors);
+  envelope_fill(batch);
+  return batch;
+}
+
 static int time_of_value(const struct source_common *common, const struct value *v, int64_t *us) {
   enum time_unit unit = (enum time_unit)common->event_time_unit;
   switch (v->type) {
@@ -99,14 +110,17 @@ static void times_set(const struct stage *stage, const struct expr_run *run, str
   struct batch *batch = view->batch;
   const struct source_common *common = stage->source_common;
   batch->time_us = arena_alloc(&batch->arena, (batch->n_rows + 1) * sizeof *batch->time_us);
-  if (stage->event_time == NULL) {
+  if (stage->event_time == NULL && batch->envelopes == NULL) {
     for (uint32_t r = 0; r < batch->n_rows; r++) batch->time_us[r] = run->clock_us;
     return;
   }
   size_t errors_before = errors->n;
   struct value *values;
-  int64_t slot = expr_slot(stage->event_time);
-  if (slot >= 0) {
+  int64_t slot = stage->event_time != NULL ? expr_slot(stage->event_time) : -1;
+  if (stage->event_time == NULL) {
+    values = arena_alloc(&batch->arena, (batch->n_rows + 1) * sizeof *values);
+    for (uint32_t r = 0; r < batch->n_rows; r++) values[r] = envelope_time(&batch->envelopes[r]);
+  } else if (slot >= 0) {
     values = batch_column(batch, (uint32_t)slot);
   } else {
     values = arena_alloc(&batch->arena, (batch->n_rows + 1) * sizeof *values);
@@ -170,6 +184,8 @@ static void chunk_part(void *arg, size_t part, uint32_t worker) {
   struct batch *batch;
   if (chunk->flags & TAKE_TOO_LONG) {
     batch = too_long(stage, chunk, &task->errors);
+  } else if (chunk->flags & TAKE_ENVELOPED) {
+    batch = enveloped(stage, chunk, run->decoders[worker], &task->errors);
   } else {
     batch = stage->codec->decode(run->decoders[worker], (struct slice){chunk->data, chunk->len},
                                  chunk->from, &task->errors);

@@ -12,6 +12,7 @@
 #include "daemon/base/crc32c.h"
 #include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
+#include "daemon/record/envelope.h"
 
 #include <stdlib.h>
 
@@ -241,6 +242,12 @@ static size_t lines_end(const struct chunk *chunk, uint64_t lines, uint64_t *fou
 static size_t lines_fit(const struct chunk *chunk, uint64_t left, uint64_t *lines) {
   *lines = 1;
   if (chunk->flags & TAKE_TOO_LONG) return chunk->len;
+  if (chunk->flags & TAKE_ENVELOPED) {
+    uint32_t records = 0;
+    envelope_chunk_count((struct slice){chunk->data, chunk->len}, &records);
+    *lines = records < left ? records : left;
+    return chunk->len;
+  }
   size_t len = lines_end(chunk, left, lines);
   return chunk->flags & TAKE_WHOLE ? chunk->len : len;
 }
@@ -417,7 +424,7 @@ static void payload_commit(struct epoch *epoch, const struct log_input *input, s
   memcpy(copy, bytes.data, bytes.len);
   whole.data = copy;
   whole.len = bytes.len;
-  if (whole.flags & (TAKE_TOO_LONG | TAKE_COUNTED)) {
+  if (whole.flags & (TAKE_TOO_LONG | TAKE_COUNTED | TAKE_ENVELOPED)) {
     epoch_commit(epoch, &whole);
     return;
   }

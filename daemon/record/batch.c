@@ -44,7 +44,9 @@ void batch_put_position(struct buf *buf, const struct batch *batch, uint32_t row
   } else {
     buf_put_text(buf, "a result");
   }
-  if (batch->positions != NULL) buf_printf(buf, ": byte %" PRIu64, batch->positions[row]);
+  if (batch->positions == NULL) return;
+  const char *word = batch->position_word != NULL ? batch->position_word : "byte";
+  buf_printf(buf, ": %s %" PRIu64, word, batch->positions[row]);
 }
 
 void row_errors_add(struct row_errors *errors, uint32_t row, const char *code, const char *text) {

@@ -29,9 +29,13 @@ struct batch {
   uint64_t ord_base;    /* of row 0, when ords is NULL: row r has ord_base + r */
   uint64_t *ords;       /* [n_rows] or NULL */
   /* Where the rows came from, for people: partition index of the source and byte position. */
-  const char *source;    /* component name; NULL for rows that an operator made */
-  const char *partition; /* its name: the path of the file, ... */
-  uint64_t *positions;   /* [n_rows] or NULL */
+  const char *source;         /* component name; NULL for rows that an operator made */
+  const char *partition;      /* its name: the path of the file, ... */
+  uint64_t *positions;        /* [n_rows] or NULL */
+  const char *position_word;  /* what they count; NULL: "byte" */
+  struct envelope *envelopes; /* [n_rows] or NULL */
+  struct slice topic;         /* of the envelopes */
+  int32_t topic_partition;
   /* Of merged rows, which have different origins: one per row, or NULL. */
   const struct batch **origins;
   uint32_t *origin_rows;

@@ -32,6 +32,11 @@ struct codec {
    * line end. */
   struct batch *(*decode)(struct decoder *decoder, struct slice block, uint64_t base_position,
                           struct row_errors *errors);
+  /* The same for rows that are cut already: raw is set, in one block with the padding, ascending.
+   * Line ends in a row are the codec's business: those between the tokens of a JSON text become
+   * blanks, so that its record is a line. Where raw.data is NULL the row has no value: it becomes a
+   * record without fields. */
+  void (*decode_rows)(struct decoder *decoder, struct batch *batch, struct row_errors *errors);
   /* Appends the view's records, one line each. Untouched records go out as their original bytes. */
   void (*encode)(const struct schema *schema, const struct view *view, struct buf *out);
 };

@@ -5,6 +5,7 @@
  * original with its members replaced, left out and added: the bytes of the others stay as they
  * came, what is between the members does not. One that only appended fields is the original's bytes
  * with the fields behind. A closed one is an object of its fields. */
+#include "daemon/base/limits.h"
 #include "daemon/base/mem.h"
 #include "daemon/record/codec_parts.h"
 #include "daemon/record/json_extract.h"
@@ -68,10 +69,55 @@ static void extract_rows(struct decoder *decoder, struct batch *batch, uint32_t 
   }
 }
 
-static struct batch *json_decode(struct decoder *decoder, struct slice block,
-                                 uint64_t base_position, struct row_errors *errors) {
-  lines_cut(&decoder->lines, block);
-  struct batch *batch = lines_batch(&decoder->lines, decoder->rowset, block, base_position);
+/* One whose line ends are blanks, unless they are within strings, where they must not be. */
+static struct slice on_one_line(struct slice text, struct arena *arena) {
+  char *copy = (char *)arena_alloc(arena, text.len + 2 * (size_t)LIMIT_PADDING_BYTES);
+  memset(copy, ' ', text.len + 2 * (size_t)LIMIT_PADDING_BYTES);
+  copy += LIMIT_PADDING_BYTES;
+  bool within = false;
+  for (size_t i = 0; i < text.len; i++) {
+    char c = text.data[i];
+    if (within && c == '\\' && i + 1 < text.len) {
+      copy[i++] = c;
+      c = text.data[i];
+    } else if (c == '"') {
+      within = !within;
+    } else if (c == '\n' && !within) {
+      c = ' ';
+    }
+    copy[i] = c;
+  }
+  return (struct slice){copy, text.len};
+}
+
+static bool spans_lines(struct slice text) {
+  return text.data != NULL && memchr(text.data, '\n', text.len) != NULL;
+}
+
+/* A row that has no value, or one of several lines, or one that is too long, is not extracted with
+ * those around it. */
+static void row_alone(struct decoder *decoder, struct batch *batch, uint32_t row,
+                      struct row_errors *errors) {
+  struct slice original = batch->raw[row];
+  if (original.data == NULL) {
+    batch->raw[row] = slice_of("{}");
+  } else if (original.len <= decoder->line_max) {
+    size_t before = errors->n;
+    batch->raw[row] = on_one_line(original, &batch->arena);
+    extract_rows(decoder, batch, row, row + 1, errors);
+    if (errors->n > before) batch->raw[row] = original;
+    return;
+  } else {
+    row_errors_add(errors, row, "line.too_long",
+                   arena_printf(&batch->arena, "the line has %zu bytes; the limit is %" PRIu64,
+                                original.len, decoder->line_max));
+  }
+  for (size_t i = 0; i < decoder->n_slots; i++)
+    batch_column(batch, decoder->slots[i])[row] = value_null();
+}
+
+static void json_decode_rows(struct decoder *decoder, struct batch *batch,
+                             struct row_errors *errors) {
   if (decoder->n_errors < batch->n_rows) {
     free(decoder->errors);
     decoder->n_errors = batch->n_rows;
@@ -79,16 +125,22 @@ static struct batch *json_decode(struct decoder *decoder, struct slice block,
   }
   uint32_t from = 0;
   for (uint32_t row = 0; row < batch->n_rows; row++) {
-    if (batch->raw[row].len <= decoder->line_max) continue;
+    struct slice raw = batch->raw[row];
+    bool alone = raw.data == NULL || raw.len > decoder->line_max ||
+                 (batch->envelopes != NULL && spans_lines(raw));
+    if (!alone) continue;
     extract_rows(decoder, batch, from, row, errors);
-    for (size_t i = 0; i < decoder->n_slots; i++)
-      batch_column(batch, decoder->slots[i])[row] = value_null();
-    row_errors_add(errors, row, "line.too_long",
-                   arena_printf(&batch->arena, "the line has %zu bytes; the limit is %" PRIu64,
-                                batch->raw[row].len, decoder->line_max));
+    row_alone(decoder, batch, row, errors);
     from = row + 1;
   }
   extract_rows(decoder, batch, from, batch->n_rows, errors);
+}
+
+static struct batch *json_decode(struct decoder *decoder, struct slice block,
+                                 uint64_t base_position, struct row_errors *errors) {
+  lines_cut(&decoder->lines, block);
+  struct batch *batch = lines_batch(&decoder->lines, decoder->rowset, block, base_position);
+  json_decode_rows(decoder, batch, errors);
   return batch;
 }
 
@@ -249,5 +301,6 @@ const struct codec codec_json = {
     .decoder_new = json_decoder_new,
     .decoder_free = json_decoder_free,
     .decode = json_decode,
+    .decode_rows = json_decode_rows,
     .encode = json_encode,
 };

@@ -42,7 +42,9 @@ static void decode_row(const struct decoder *decoder, struct batch *batch, uint3
                        struct buf *json, struct row_errors *errors) {
   struct slice line = batch->raw[row];
   struct value message = value_null();
-  if (line.len > decoder->line_max) {
+  if (line.data == NULL) {
+    batch->raw[row] = slice_of("{}");
+  } else if (line.len > decoder->line_max) {
     row_errors_add(errors, row, "line.too_long",
                    arena_printf(&batch->arena, "the line has %zu bytes; the limit is %" PRIu64,
                                 line.len, decoder->line_max));
@@ -63,14 +65,19 @@ static void decode_row(const struct decoder *decoder, struct batch *batch, uint3
   }
 }
 
-static struct batch *raw_decode(struct decoder *decoder, struct slice block, uint64_t base_position,
-                                struct row_errors *errors) {
+static void raw_decode_rows(struct decoder *decoder, struct batch *batch,
+                            struct row_errors *errors) {
   struct buf json;
   buf_init(&json);
-  lines_cut(&decoder->lines, block);
-  struct batch *batch = lines_batch(&decoder->lines, decoder->rowset, block, base_position);
   for (uint32_t row = 0; row < batch->n_rows; row++) decode_row(decoder, batch, row, &json, errors);
   buf_fini(&json);
+}
+
+static struct batch *raw_decode(struct decoder *decoder, struct slice block, uint64_t base_position,
+                                struct row_errors *errors) {
+  lines_cut(&decoder->lines, block);
+  struct batch *batch = lines_batch(&decoder->lines, decoder->rowset, block, base_position);
+  raw_decode_rows(decoder, batch, errors);
   return batch;
 }
 
@@ -115,5 +122,6 @@ const struct codec codec_raw = {
     .decoder_new = raw_decoder_new,
     .decoder_free = raw_decoder_free,
     .decode = raw_decode,
+    .decode_rows = raw_decode_rows,
     .encode = raw_encode,
 };

@@ -5,6 +5,7 @@ libtidemark_a_SOURCES += \
 	daemon/record/codec_parts.h \
 	daemon/record/codec_raw.c \
 	daemon/record/codecs.def \
+	daemon/record/envelope.c daemon/record/envelope.h \
 	daemon/record/json_broken.c \
 	daemon/record/json_check.c \
 	daemon/record/json_extract.c daemon/record/json_extract.h \

@@ -3,6 +3,7 @@
 #include "daemon/record/schema.h"
 
 #include "daemon/base/limits.h"
+#include "daemon/record/envelope.h"
 
 #include <ctype.h>
 #include <inttypes.h>
@@ -88,12 +89,19 @@ int rowset_resolve(struct rowset *rowset, const struct path *path, uint32_t *slo
                    enum value_type *type) {
   for (uint32_t i = 0; i < rowset->n_slots; i++) {
     const struct slot *known = &rowset->slots[i];
-    if (known->kind != SLOT_DECODED || !path_equal(&known->path, path)) continue;
+    if (known->kind == SLOT_COMPUTED || !path_equal(&known->path, path)) continue;
     *slot = i;
     *type = known->type;
     return 0;
   }
   if (!rowset->open) return -1;
+  enum envelope_field field;
+  if (rowset->enveloped && envelope_field(path, &field, type)) {
+    *slot = add_slot(rowset, (struct slot){.kind = SLOT_ENVELOPE,
+                                           .path = path_copy(rowset->arena, path),
+                                           .type = *type});
+    return 0;
+  }
   if (rowset->resolve == NULL) {
     *slot = add_slot(rowset, (struct slot){.kind = SLOT_DECODED,
                                            .path = path_copy(rowset->arena, path),

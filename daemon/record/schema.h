@@ -36,17 +36,19 @@ void path_put(struct buf *buf, const struct path *path);
 enum slot_kind {
   SLOT_DECODED,  /* a path of the original record, filled by the codec */
   SLOT_COMPUTED, /* filled by a transform */
+  SLOT_ENVELOPE, /* of what the transport says of the record (envelope.h) */
 };
 
 struct slot {
   enum slot_kind kind;
-  struct path path;     /* SLOT_DECODED */
+  struct path path;     /* SLOT_DECODED, SLOT_ENVELOPE */
   enum value_type type; /* static; VALUE_ANY when not known */
 };
 
 struct rowset {
   struct arena *arena; /* of the configuration */
   bool open;           /* rows have original text; any path may be asked for */
+  bool enveloped;      /* rows have envelopes, whose fields come first */
   bool whole;          /* somebody rewrites the original text, so all of it must be valid JSON */
   struct slot *slots;
   size_t n_slots, cap_slots;

@@ -405,7 +405,7 @@ void dedup_last_definition(const struct dedup *dedup, struct buf *out) {
   for (size_t i = 0; i < mirror->n; i++) {
     const struct slot *slot = &mirror->in->slots[mirror->in_slots[i]];
     buf_clear(&text);
-    if (slot->kind == SLOT_DECODED)
+    if (slot->kind != SLOT_COMPUTED)
       path_put(&text, &slot->path);
     else
       buf_put_text(&text, "computed");
