@@ -6,6 +6,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/flow/metrics.h"
 #include "daemon/flow/plugin.h"
+#include "daemon/flow/promise.h"
 #include "daemon/page.h"
 #include "sources/generate.h"
 #include "transforms/window/aggregate.h"
@@ -160,8 +161,7 @@ static void ports_put(struct page *page, enum component_kind kind,
 }
 
 /* What a source can do again and what a sink promises, as with all options at their defaults. */
-static void promise_put(struct page *page, enum component_kind kind, size_t i,
-                        const void *instance) {
+static void again_put(struct page *page, enum component_kind kind, size_t i, const void *instance) {
   if (kind == COMPONENT_SOURCE) {
     bool again = registry_sources()[i]->flags(instance) & SOURCE_REREADABLE;
     page_text(page, again ? "After a crash: read again by position; the log holds no records, "
@@ -185,10 +185,58 @@ static void components_put(struct page *page) {
       for (const char *const *note = type->notes; note != NULL && *note != NULL; note++)
         page_text(page, "%s", *note);
       ports_put(page, (enum component_kind)kind, type, instance);
-      promise_put(page, (enum component_kind)kind, i, instance);
+      again_put(page, (enum component_kind)kind, i, instance);
       free(instance);
     }
   }
+}
+
+/* Names of the types that promise so: "`file`, `generate`". Instances are as with all options at
+ * their defaults. */
+static void sources_list(struct buf *out, enum source_promise promise) {
+  for (size_t i = 0; registry_sources()[i] != NULL; i++) {
+    const struct source_plugin *source = registry_sources()[i];
+    if (source->promise != promise) continue;
+    buf_printf(out, "%s%s", out->len > 0 ? ", " : "", source->type.name);
+  }
+}
+
+static void sinks_list(struct buf *out, enum sink_promise promise) {
+  size_t before = out->len;
+  for (size_t i = 0; registry_sinks()[i] != NULL; i++) {
+    const struct sink_plugin *sink = registry_sinks()[i];
+    void *instance = mem_zalloc(sink->type.instance_bytes + 1);
+    if (sink->promise(instance) == promise)
+      buf_printf(out, "%s%s", out->len > before ? ", " : "", sink->type.name);
+    free(instance);
+  }
+}
+
+static void promises_put(struct page *page) {
+  page_heading(page, 2, "What is promised");
+  page_text(page,
+            "With `delivery: exactly_once`, the default, by what source and sink can do; `tidemark "
+            "validate` says it of the pairs of a pipeline. With `at_least_once` results leave "
+            "before their input is in the log, and each record comes out at least once to every "
+            "sink. With `at_most_once` nothing is logged, and what a crash overtakes is lost.");
+  page_rows(page, "sources to sinks");
+  struct buf pair, text;
+  buf_init(&pair);
+  buf_init(&text);
+  for (int source = SOURCE_READ_AGAIN; source <= SOURCE_FORGOTTEN; source++) {
+    for (int sink = SINK_EXACTLY_ONCE; sink <= SINK_AT_LEAST_ONCE; sink++) {
+      buf_clear(&pair);
+      buf_clear(&text);
+      sources_list(&pair, (enum source_promise)source);
+      buf_put_text(&pair, " to ");
+      sinks_list(&pair, (enum sink_promise)sink);
+      promise_put(&text, DELIVERY_EXACTLY_ONCE, (enum source_promise)source,
+                  (enum sink_promise)sink);
+      page_row(page, buf_cstr(&pair), buf_cstr(&text));
+    }
+  }
+  buf_fini(&pair);
+  buf_fini(&text);
 }
 
 static const struct row path_rows[] = {
@@ -415,6 +463,7 @@ void cli_reference_put(struct buf *out, bool man) {
                    "files, beside a pipeline or alone.");
   page_daemon(&page);
   components_put(&page);
+  promises_put(&page);
   parts_put(&page);
   aggregates_put(&page);
   expressions_put(&page);

@@ -1,7 +1,26 @@
 /* tidemark validate, explain, version. */
 #include "daemon/cli.h"
+#include "daemon/flow/promise.h"
 
 #include <string.h>
+
+/* For each source and each sink that its records can come to. */
+static void pairs_print(const struct graph *graph) {
+  struct buf text;
+  buf_init(&text);
+  for (size_t i = 0; i < graph->n_stages; i++) {
+    const struct stage *source = graph->stages[i];
+    for (size_t k = 0; source->kind == STAGE_SOURCE && k < graph->n_stages; k++) {
+      const struct stage *sink = graph->stages[k];
+      if (sink->kind != STAGE_SINK || !promise_between(graph, source, sink)) continue;
+      buf_clear(&text);
+      promise_put(&text, (enum delivery)graph->pipeline->settings.delivery, source->source->promise,
+                  sink->sink->promise(sink->component->instance));
+      printf("  %s -> %s: %s\n", source->name, sink->name, buf_cstr(&text));
+    }
+  }
+  buf_fini(&text);
+}
 
 static void promises_print(const struct graph *graph) {
   printf("pipeline %s: valid\n", graph->pipeline->settings.name);
@@ -25,6 +44,7 @@ static void promises_print(const struct graph *graph) {
                            : stage->sink->promise_text(stage->component->instance);
     printf("  sink %s (%s): %s\n", stage->name, stage->component->type->name, text);
   }
+  pairs_print(graph);
 }
 
 static int validate_main(struct cli *cli) {

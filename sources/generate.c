@@ -261,6 +261,7 @@ const struct source_plugin source_generate = {
              .options = generate_options,
              .instance_bytes = sizeof(struct generate_source),
              .check = generate_check},
+    .promise = SOURCE_READ_AGAIN,
     .flags = generate_flags,
     .bounded = generate_bounded,
     .open = generate_open,

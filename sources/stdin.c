@@ -155,6 +155,7 @@ const struct source_plugin source_stdin = {
              .text = "lines of the standard input",
              .options = stdin_options,
              .instance_bytes = sizeof(struct stdin_source)},
+    .promise = SOURCE_RESUMED,
     .flags = stdin_flags,
     .bounded = stdin_bounded,
     .open = stdin_open,

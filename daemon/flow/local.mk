@@ -15,6 +15,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
 	daemon/flow/metrics.c daemon/flow/metrics.def daemon/flow/metrics.h \
 	daemon/flow/plugin.h \
+	daemon/flow/promise.c daemon/flow/promise.h \
 	daemon/flow/recover.c \
 	daemon/flow/registry.c \
 	daemon/flow/run.h \

@@ -150,12 +150,21 @@ bool source_note_find(const struct source_ctx *ctx, struct slice key, uint64_t *
  * pushed data then refuses, and says so, rather than let its callers wait. */
 const char *source_stalled(const struct source_ctx *ctx);
 
+/* What becomes of records that a crash overtakes before they are in the log. */
+enum source_promise {
+  SOURCE_READ_AGAIN,   /* they are still where they were */
+  SOURCE_ACKNOWLEDGED, /* whoever sent them was not told that they are safe, and sends them again */
+  SOURCE_RESUMED,      /* the producer is told at the start from which byte to go on */
+  SOURCE_FORGOTTEN,    /* they are lost: nobody knows */
+};
+
 enum source_flags {
   SOURCE_REREADABLE = 1, /* reread() gives the same bytes for a range again, also after a crash */
 };
 
 struct source_plugin {
   struct component_type type;
+  enum source_promise promise;
   bool enveloped; /* its commits have TAKE_ENVELOPED, all of them */
   int (*flags)(const void *instance);
   bool (*bounded)(const void *instance);
@@ -316,7 +325,11 @@ struct sink_common {
   int on_error;      /* for records the sink refuses */
 };
 
-enum sink_promise { SINK_EXACTLY_ONCE, SINK_AT_LEAST_ONCE };
+enum sink_promise {
+  SINK_EXACTLY_ONCE,
+  SINK_ONCE_BY_KEY, /* what comes again has the same key and bytes as before */
+  SINK_AT_LEAST_ONCE,
+};
 
 struct sink_ctx {
   struct io *io;

@@ -19,7 +19,7 @@ struct http_sink {
 
 static enum sink_promise http_promise(const void *instance) {
   (void)instance;
-  return SINK_AT_LEAST_ONCE;
+  return SINK_ONCE_BY_KEY;
 }
 
 static const char *http_promise_text(const void *instance) {

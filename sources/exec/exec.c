@@ -215,6 +215,7 @@ const struct source_plugin source_exec = {
              .options = exec_options,
              .instance_bytes = sizeof(struct exec_source),
              .check = exec_check},
+    .promise = SOURCE_FORGOTTEN,
     .flags = exec_flags,
     .bounded = exec_bounded,
     .open = exec_open,

@@ -284,6 +284,7 @@ const struct source_plugin source_file = {
              .options = file_options,
              .instance_bytes = sizeof(struct file_source),
              .check = file_check},
+    .promise = SOURCE_READ_AGAIN,
     .flags = file_flags,
     .bounded = file_bounded,
     .open = file_open,

@@ -263,6 +263,7 @@ const struct source_plugin source_http = {
              .options = http_options,
              .instance_bytes = sizeof(struct http_source),
              .check = http_check},
+    .promise = SOURCE_ACKNOWLEDGED,
     .flags = http_flags,
     .bounded = http_bounded,
     .open = http_open,

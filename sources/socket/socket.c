@@ -267,6 +267,7 @@ const struct source_plugin source_socket = {
              .options = socket_options,
              .instance_bytes = sizeof(struct socket_source),
              .check = socket_check},
+    .promise = SOURCE_FORGOTTEN,
     .flags = socket_flags,
     .bounded = socket_bounded,
     .open = socket_open,

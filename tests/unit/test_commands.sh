@@ -74,6 +74,8 @@ END
 tidemark validate good.yaml >out 2>err || complain "validate good.yaml: status $?: $(cat err)"
 grep -q 'source lines (stdin): its records are kept in the log' out || complain "validate: no promise of the source"
 grep -q 'sink out (stdout): at least once' out || complain "validate: no promise of the sink"
+grep -qx '  lines -> out: at least once: the producer goes on with the byte that is told at the start' out ||
+  complain "validate: no promise of the pair: $(cat out)"
 [ "$(echo '{"a": 1}' | tidemark run --quiet good.yaml)" = '{"a": 1}' ] || complain "run good.yaml"
 tidemark wal verify state >out || complain "wal verify: status $?"
 grep -q 'all good' out || complain "wal verify: $(cat out)"
