@@ -12,6 +12,7 @@
 #include "daemon/io/disk.h"
 #include "daemon/io/exec.h"
 #include "daemon/io/fetch.h"
+#include "daemon/io/kafka.h"
 #include "daemon/io/loop.h"
 #include "daemon/io/memory.h"
 #include "daemon/io/net.h"
@@ -29,6 +30,7 @@ struct io {
   struct datagrams *datagrams;
   struct processes *processes;
   struct fetch *fetch;
+  struct kafka *kafka;
   struct loop *loop;
   struct threads *threads;
   struct notify *notify;

@@ -8,6 +8,7 @@
 #include "daemon/io/disk_sim.h"
 #include "daemon/io/exec_sim.h"
 #include "daemon/io/fetch_sim.h"
+#include "daemon/io/kafka_sim.h"
 #include "daemon/io/loop_sim.h"
 #include "daemon/io/net_sim.h"
 #include "daemon/io/notify_sim.h"
@@ -29,6 +30,7 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
   struct watch *watch = watch_sim_new(loop, disk, random_u64(&seeds));
   struct fetch *fetch = fetch_sim_new(loop, random_u64(&seeds));
   struct processes *processes = processes_sim_new(loop, random_u64(&seeds));
+  struct kafka *kafka = kafka_sim_new(loop, clock, random_u64(&seeds));
   disk_sim_set_clock(disk, clock);
   *io = (struct io){.clock = clock,
                     .random = random,
@@ -37,6 +39,7 @@ int io_sim_open(struct io *io, uint64_t seed, int64_t wall_us, struct disk *disk
                     .datagrams = datagrams_sim_new(loop),
                     .processes = processes,
                     .fetch = fetch,
+                    .kafka = kafka,
                     .loop = loop,
                     .threads = threads,
                     .notify = notify_sim_new(),
@@ -49,6 +52,7 @@ void io_sim_close(struct io *io) {
   watch_free(io->watch);
   notify_free(io->notify);
   fetch_free(io->fetch);
+  kafka_free(io->kafka);
   processes_free(io->processes);
   datagrams_free(io->datagrams);
   net_free(io->net);

@@ -3,12 +3,13 @@
  * One thread; time passes only in loop_wait(), which jumps to the next thing due. Jobs of execs run
  * inside loop_wait() too, in an order drawn from the seed (in order within one exec). The disk
  * lives in memory and outlives the loop: to "crash", close the io, call sim_disk_crash(), and open
- * another io on the same disk. */
+ * another io on the same disk. Brokers of Kafka outlive it too: kafka_sim.h. */
 #ifndef TIDEMARK_IO_IO_SIM_H
 #define TIDEMARK_IO_IO_SIM_H
 
 #include "daemon/base/slice.h"
 #include "daemon/io/io.h"
+#include "daemon/io/kafka_sim.h"
 
 struct sim_disk_faults {
   uint64_t fail_at;        /* the n-th call from now that could fail does (1 = next); 0: none */

@@ -21,6 +21,11 @@ libtidemark_a_SOURCES += \
 	daemon/io/io.h \
 	daemon/io/io_real.c \
 	daemon/io/io_sim.c daemon/io/io_sim.h \
+	daemon/io/kafka.c daemon/io/kafka.h \
+	daemon/io/kafka_sim.c daemon/io/kafka_sim.h daemon/io/kafka_sim_impl.h \
+	daemon/io/kafka_sim_consumer.c \
+	daemon/io/kafka_sim_producer.c \
+	daemon/io/kafka_sim_settings.c \
 	daemon/io/lock_holder.c daemon/io/lock_holder.h \
 	daemon/io/loop.c daemon/io/loop.h \
 	daemon/io/loop_real.c daemon/io/loop_real.h \
@@ -39,6 +44,8 @@ libtidemark_a_SOURCES += \
 	daemon/io/process_real.c \
 	daemon/io/process_sim.c daemon/io/process_sim.h \
 	daemon/io/random.c daemon/io/random.h \
+	daemon/io/sim_brokers.c daemon/io/sim_brokers.h \
+	daemon/io/sim_group.c daemon/io/sim_group.h \
 	daemon/io/sim_node.c \
 	daemon/io/sim_tree.c daemon/io/sim_tree.h \
 	daemon/io/socket_real.c daemon/io/socket_real.h \

@@ -4,6 +4,7 @@ io_tests = tests/unit/test_io_disk \
 	tests/unit/test_io_loop \
 	tests/unit/test_io_exec \
 	tests/unit/test_io_fetch \
+	tests/unit/test_io_kafka_sim \
 	tests/unit/test_io_memory \
 	tests/unit/test_io_net \
 	tests/unit/test_io_datagram \
@@ -26,6 +27,9 @@ tests_unit_test_io_exec_LDADD = $(TEST_LIBS)
 tests_unit_test_io_fetch_SOURCES = tests/unit/test_io_fetch.c $(io_world)
 tests_unit_test_io_fetch_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_fetch_LDADD = $(TEST_LIBS)
+tests_unit_test_io_kafka_sim_SOURCES = tests/unit/test_io_kafka_sim.c $(io_world)
+tests_unit_test_io_kafka_sim_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_io_kafka_sim_LDADD = $(TEST_LIBS)
 tests_unit_test_io_memory_SOURCES = tests/unit/test_io_memory.c $(io_world)
 tests_unit_test_io_memory_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_io_memory_LDADD = $(TEST_LIBS)
