@@ -13,6 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+struct options {
+  const char *path, *admin;
+  bool quiet;
+  struct buf give_up; /* sinks, a line each */
+};
+
 struct run {
   struct cli *cli;
   struct supervisor *supervisor;
@@ -181,12 +187,11 @@ static int signals_take(struct run *run, struct err *err) {
              : 0;
 }
 
-static int run_all(struct run *run, const char *path, const char *admin,
-                   struct configuration *configuration) {
+static int run_all(struct run *run, struct options *given, struct configuration *configuration) {
   struct cli *cli = run->cli;
   struct admin_view view = {seen_pipelines, seen_pipeline, seen_reloads, run};
   struct err err;
-  run->port = (struct admin_port){.io = &cli->io, .diag = &cli->diag, .address = admin};
+  run->port = (struct admin_port){.io = &cli->io, .diag = &cli->diag, .address = given->admin};
   /* Before anything else: who finds the port taken has started the daemon twice. */
   if (admin_port_open(&run->port, &configuration->config->daemon, &err) != 0) {
     configuration_release(configuration);
@@ -194,7 +199,7 @@ static int run_all(struct run *run, const char *path, const char *admin,
   }
   struct supervisor_options options = {.io = &cli->io,
                                        .diag = &cli->diag,
-                                       .path = path,
+                                       .path = given->path,
                                        .env = cli_env,
                                        .opening = pipeline_opening,
                                        .unopened = pipeline_unopened,
@@ -204,16 +209,15 @@ static int run_all(struct run *run, const char *path, const char *admin,
                                        .kept = port_keep,
                                        .arg = run};
   run->supervisor = supervisor_open(&options, configuration);
+  if (supervisor_give_up(run->supervisor, &given->give_up, &err) != 0) return cli_error(cli, &err);
   admin_port_show(&run->port, &view);
   return turns(run);
 }
 
-static int run_main(struct cli *cli) {
-  const char *path = NULL, *admin = NULL;
-  bool quiet = false;
+static int command_line_read(struct cli *cli, struct options *options) {
   for (int i = 1; i < cli->argc; i++) {
     if (strcmp(cli->argv[i], "--quiet") == 0)
-      quiet = true;
+      options->quiet = true;
     else if (strcmp(cli->argv[i], "--verbose") == 0)
       cli->diag.level = DIAG_DEBUG;
     else if (strcmp(cli->argv[i], "--log-format") == 0) {
@@ -223,29 +227,35 @@ static int run_main(struct cli *cli) {
         return cli_usage(cli, "--log-format wants text or json");
     } else if (strcmp(cli->argv[i], "--admin") == 0) {
       if (++i == cli->argc) return cli_usage(cli, "--admin wants an address");
-      admin = cli->argv[i];
+      options->admin = cli->argv[i];
+    } else if (strcmp(cli->argv[i], "--give-up") == 0) {
+      if (++i == cli->argc) return cli_usage(cli, "--give-up wants the name of a sink");
+      buf_printf(&options->give_up, "%s\n", cli->argv[i]);
     } else if (cli->argv[i][0] == '-' && cli->argv[i][1] != '\0')
       return cli_usage(cli, "unknown option %s", cli->argv[i]);
-    else if (path != NULL)
+    else if (options->path != NULL)
       return cli_usage(cli, "one configuration is wanted");
     else
-      path = cli->argv[i];
+      options->path = cli->argv[i];
   }
-  if (path == NULL) return cli_usage(cli, "a configuration is wanted");
-  if (quiet) cli->diag.level = DIAG_WARNING;
+  return options->path != NULL ? 0 : cli_usage(cli, "a configuration is wanted");
+}
+
+static int run_with(struct cli *cli, struct options *options) {
+  if (options->quiet) cli->diag.level = DIAG_WARNING;
   struct run run = {.cli = cli};
   int status = 0;
-  struct configuration *configuration = cli_configuration(cli, path, &status);
+  struct configuration *configuration = cli_configuration(cli, options->path, &status);
   if (configuration == NULL) return status;
   struct err err;
   if (signals_take(&run, &err) != 0) {
     configuration_release(configuration);
     return cli_error(cli, &err);
   }
-  run.progress =
-      progress_new(cli->io.clock, stderr, !quiet && !cli->diag.json && isatty(STDERR_FILENO));
+  run.progress = progress_new(cli->io.clock, stderr,
+                              !options->quiet && !cli->diag.json && isatty(STDERR_FILENO));
   run.service = service_new(&cli->io, run_totals, &run);
-  status = run_all(&run, path, admin, configuration);
+  status = run_all(&run, options, configuration);
   progress_free(run.progress);
   service_free(run.service);
   admin_port_close(&run.port);
@@ -253,9 +263,20 @@ static int run_main(struct cli *cli) {
   return status;
 }
 
+static int run_main(struct cli *cli) {
+  struct options options = {0};
+  buf_init(&options.give_up);
+  int status = command_line_read(cli, &options);
+  if (status == 0) status = run_with(cli, &options);
+  buf_fini(&options.give_up);
+  return status;
+}
+
 const struct cli_command cli_run = {
     .name = "run",
-    .usage = "run [--quiet | --verbose] [--log-format text|json] [--admin ADDRESS] CONFIG",
+    .usage =
+        "run [--quiet | --verbose] [--log-format text|json] [--admin ADDRESS] [--give-up SINK]... "
+        "CONFIG",
     .text = "run the pipelines of a configuration",
     .help =
         "\nCONFIG is a YAML file or a folder of them. Pipelines whose sources all come to an end "
@@ -273,6 +294,13 @@ const struct cli_command cli_run = {
         "  --verbose          more diagnostics\n"
         "  --admin ADDRESS    metrics, probes and JSON over HTTP there, whatever `admin.listen` "
         "says\n"
+        "  --give-up SINK     let SINK (or PIPELINE/SINK) off what it owes from before this start: "
+        "it "
+        "is never\n"
+        "                     delivered; said, counted and logged. For a sink whose other side "
+        "does "
+        "not answer,\n"
+        "                     so that a changed CONFIG can take over\n"
         "  --log-format json  each message as one JSON object; `tidemark list messages` shows "
         "their "
         "ids\n\n"

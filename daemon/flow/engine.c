@@ -231,7 +231,10 @@ static void replay(struct engine *engine) {
       engine_recover_end(engine);
       engine->released_epoch = engine->last_epoch;
       engine->next_clock_us = runner_next_clock_us(engine->runner);
-      if (engine->state == ENGINE_RECOVERING) engine->state = ENGINE_RUNNING;
+      if (engine->state == ENGINE_RECOVERING) {
+        engine->state = ENGINE_RUNNING;
+        engine_give_up_settle(engine);
+      }
       engine_meters_begin(engine);
       engine_commits_recovered(engine);
       if (engine->replayed_epochs > 0) {
@@ -302,6 +305,7 @@ static void finish(struct engine *engine) {
   /* When stopping, what was taken behind the record still runs to its end, for nothing. */
   size_t left = engine->stopping ? engine->n_epochs - engine->n_run : engine->n_epochs;
   if (left > 0 || !sinks_idle(engine)) return;
+  engine_give_up_settle(engine);
   engine->commit_wanted = engine->released_epoch;
   engine_sinks_turn(engine);
   if (!engine_sinks_all(engine, engine->released_epoch)) {
@@ -497,6 +501,7 @@ void engine_resume(struct engine *engine) {
   if (engine->state != ENGINE_PAUSING && engine->state != ENGINE_PAUSED) return;
   engine->state = engine->recovery != NULL ? ENGINE_RECOVERING : ENGINE_RUNNING;
   engine->drained_logged = false;
+  if (engine->recovery == NULL) engine_give_up_settle(engine);
 }
 
 void engine_detach(struct engine *engine) {
@@ -579,6 +584,7 @@ void engine_close(struct engine *engine) {
   free(engine->commits);
   free(engine->configs);
   free(engine->damaged);
+  buf_fini(&engine->given_up);
   engine_meters_fini(engine);
   engine_snapshot_drop(engine);
   state_dir_close(engine);

@@ -64,6 +64,13 @@ void engine_drain(struct engine *engine);
  * Also while it is on the way there. */
 void engine_pause(struct engine *engine);
 void engine_resume(struct engine *engine);
+/* Lets a sink off what it owes, which others will never see: until the engine is at rest, or at the
+ * end of recovery, what comes for the sink is counted and thrown away, and then the log says so.
+ * For an engine that recovers, or has been told to pause or drain. false: no sink has that name.
+ * What is not owed when nothing is out is not given up. */
+bool engine_give_up(struct engine *engine, const char *sink);
+/* Moves to out what was said of that since the last call, a line each. */
+void engine_given_up(struct engine *engine, struct buf *out);
 /* Of a paused engine: engine_close() will leave its sources and sinks open, for who takes over. */
 void engine_detach(struct engine *engine);
 /* Of ENGINE_FOREIGN: the configuration (pipeline id) whose epochs were not finished, and where it
@@ -96,6 +103,8 @@ struct sink_figures {
   bool event_lag_known;
 };
 void engine_sink_figures(const struct engine *engine, uint32_t sink, struct sink_figures *figures);
+/* What a sink was given and is not known to hold. false: nothing is queued or out. */
+bool engine_sink_debt(const struct engine *engine, uint32_t sink, struct sink_debt *debt);
 
 /* Of a source, by kind_index: partitions in order of their numbers; NULL behind the last. */
 const struct source_partition *engine_source_partition(const struct engine *engine, uint32_t source,

@@ -43,6 +43,7 @@ struct source_commit { /* input that waits for the sinks' commit, to be told to 
 struct sink_meters {
   struct histogram delivery, write;
   uint64_t records, bytes, retries;
+  uint64_t given_up_epochs, given_up_records;
   int64_t newest_us;       /* event time delivered last; TIME_MIN_US: none */
   int64_t delivered_at_us; /* clock at that moment */
 };
@@ -81,6 +82,12 @@ struct engine_sink {
   uint64_t held_epoch;      /* at recovery: what it already holds is not sent again */
   struct sink_commit commit;
   struct buf state; /* of the newest commit */
+  /* engine_give_up.c */
+  bool giving_up;               /* what comes is counted in debt and thrown away */
+  bool debt_logged;             /* debt is in the log, and not yet said */
+  struct sink_debt debt;        /* that is or was given up */
+  uint64_t given_up_epoch;      /* it is held to hold everything up to it, whatever it says */
+  uint64_t uncommitted_records; /* delivered since the last commit */
   /* engine_rejects.c */
   struct buf rejected; /* of batches up to rejected_upto, not yet in an epoch */
   uint64_t rejected_upto;
@@ -187,6 +194,7 @@ struct engine {
   bool gathering;         /* the memory that the last copy took apart; the next one waits for it */
   uint64_t commit_wanted; /* sinks are to commit up to this epoch */
 
+  struct buf given_up; /* what was said of engine_give_up() */
   uint64_t records, bytes, replayed_epochs;
   int64_t snapshot_pause_us_max;
   bool held_up; /* the last turn could take nothing, whatever was due */
@@ -235,10 +243,12 @@ void engine_taps_tell(struct engine *engine, const struct epoch *epoch);
 void engine_taps_end(struct engine *engine);
 
 /* engine_sinks.c */
+int engine_sink_open(struct engine_sink *sink, struct err *err); /* maybe not at once: ->opening */
 /* 1: some are not open yet; engine_sinks_opening(). */
 int engine_sinks_open(struct engine *engine, struct err *err);
 bool engine_sinks_opening(const struct engine *engine);
 void engine_sinks_close(struct engine *engine);
+struct engine_sink *engine_sink_find(const struct engine *engine, struct slice name); /* or NULL */
 void engine_sinks_give(struct engine *engine, struct epoch *epoch);
 void engine_sinks_turn(struct engine *engine);
 uint64_t engine_sink_written(const struct engine_sink *sink);
@@ -249,6 +259,13 @@ void engine_sink_unknown(struct engine *engine, struct slice name, uint64_t comm
 uint64_t engine_sinks_least(const struct engine *engine);
 void engine_sink_gone(struct engine *engine, struct slice name);
 int64_t engine_sinks_next_us(const struct engine *engine);
+
+/* engine_give_up.c */
+void engine_give_up_batch(struct engine_sink *sink, const struct sink_batch *batch);
+/* Nothing more comes for the sinks that give up: the log is told. */
+void engine_give_up_settle(struct engine *engine);
+/* Whether the sink is open and may be given something. */
+bool engine_give_up_turn(struct engine_sink *sink);
 
 /* engine_rejects.c */
 void engine_rejects_answered(struct engine_sink *sink, struct sink_batch *batch, bool delivered);

@@ -303,6 +303,8 @@ static void sink_put(const struct engine *engine, const struct stage *stage,
   metrics_put(metrics, METRIC_SINK_COMMITTED, NULL, (double)figures.committed_epoch);
   metrics_put(metrics, METRIC_SINK_RETRIES, NULL, (double)figures.retries);
   metrics_put(metrics, METRIC_SINK_WAITING, NULL, figures.waiting);
+  metrics_put(metrics, METRIC_SINK_GIVEN_UP, NULL, (double)meters->given_up_records);
+  metrics_put(metrics, METRIC_SINK_GIVEN_UP_EPOCHS, NULL, (double)meters->given_up_epochs);
   metrics_put(metrics, METRIC_SINK_QUEUE, NULL, (double)figures.queued_batches);
   metrics_put(metrics, METRIC_SINK_QUEUE_BYTES, NULL, (double)figures.queued_bytes);
   const void *instance = stage->component->instance;

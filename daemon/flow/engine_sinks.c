@@ -21,22 +21,27 @@ static void commit_log(struct engine_sink *sink, uint64_t epoch, struct slice st
   buf_fini(&body);
 }
 
+int engine_sink_open(struct engine_sink *sink, struct err *err) {
+  uint64_t held = sink->committed_epoch;
+  sink->open = sink->opening = true;
+  int result =
+      sink->stage->sink->open(sink->instance, &sink->ctx, buf_slice(&sink->state), &held, err);
+  if (result < 0) return err_wrap(err, "sink %s", sink->stage->name);
+  if (result == 0) sink_opened(&sink->ctx, held);
+  return 0;
+}
+
 int engine_sinks_open(struct engine *engine, struct err *err) {
-  for (size_t i = 0; i < engine->n_sinks; i++) {
-    struct engine_sink *sink = &engine->sinks[i];
-    uint64_t held = sink->committed_epoch;
-    sink->open = sink->opening = true;
-    int result =
-        sink->stage->sink->open(sink->instance, &sink->ctx, buf_slice(&sink->state), &held, err);
-    if (result < 0) return err_wrap(err, "sink %s", sink->stage->name);
-    if (result == 0) sink_opened(&sink->ctx, held);
-  }
+  for (size_t i = 0; i < engine->n_sinks; i++)
+    if (engine_sink_open(&engine->sinks[i], err) != 0) return -1;
   return engine_sinks_opening(engine) ? 1 : 0;
 }
 
 void sink_opened(struct sink_ctx *ctx, uint64_t held_epoch) {
   struct engine_sink *sink = ctx->engine;
   sink->opening = false;
+  /* It does not know of what it was let off. */
+  if (held_epoch < sink->given_up_epoch) held_epoch = sink->given_up_epoch;
   sink->held_epoch = sink->committed_epoch = held_epoch;
 }
 
@@ -52,6 +57,12 @@ bool engine_sinks_opening(const struct engine *engine) {
     if (engine->sinks[i].opening) return true;
   }
   return false;
+}
+
+struct engine_sink *engine_sink_find(const struct engine *engine, struct slice name) {
+  for (size_t i = 0; i < engine->n_sinks; i++)
+    if (slice_is(name, engine->sinks[i].stage->name)) return &engine->sinks[i];
+  return NULL;
 }
 
 static size_t gone_find(const struct engine *engine, struct slice name) {
@@ -88,7 +99,7 @@ void engine_sink_gone(struct engine *engine, struct slice name) {
     struct engine_sink *sink = &engine->sinks[i];
     if (!slice_is(name, sink->stage->name)) continue;
     sink->registered = false;
-    sink->committed_epoch = sink->rejected_epoch = 0;
+    sink->committed_epoch = sink->rejected_epoch = sink->given_up_epoch = 0;
     buf_clear(&sink->state);
   }
   size_t at = gone_find(engine, name);
@@ -118,6 +129,10 @@ void engine_sinks_give(struct engine *engine, struct epoch *epoch) {
     struct engine_sink *sink = &engine->sinks[i];
     struct sink_batch *batch = epoch->batches[i];
     if (batch == NULL || epoch->number <= sink->held_epoch) continue; /* freed with the epoch */
+    if (sink->giving_up) {
+      engine_give_up_batch(sink, batch);
+      continue;
+    }
     epoch->batches[i] = NULL;
     batch->engine = sink;
     array_grow((void **)&sink->queue, &sink->cap_queue, sink->n_queue, sizeof *sink->queue);
@@ -150,6 +165,7 @@ void sink_delivered(struct sink_batch *batch) {
   struct engine_sink *sink = batch->engine;
   engine_rejects_answered(sink, batch, true);
   sink_meters_delivered(sink, batch);
+  sink->uncommitted_records += batch->n_records;
   sink->engine->queued_bytes -= batch->n_bytes;
   /* The one being written is the last of those that are out. */
   if (sink->n_out == 1 && sink->busy == SINK_WRITING) sink->busy = SINK_IDLE;
@@ -185,6 +201,7 @@ void sink_committed(struct sink_commit *commit, struct slice state) {
   buf_put_slice(&sink->state, state);
   if (sink->busy == SINK_COMMITTING) sink->busy = SINK_IDLE;
   sink->retry_delay_us = 0;
+  sink->uncommitted_records = 0;
   commit_log(sink, commit->epoch, state);
 }
 
@@ -199,9 +216,11 @@ static void sink_turn(struct engine *engine, struct engine_sink *sink) {
   if (sink->pending_epoch > sink->committed_epoch &&
       wal_synced_lsn(engine->wal) >= sink->pending_lsn) {
     sink->committed_epoch = sink->pending_epoch;
-    if (sink->stage->sink->committed != NULL) sink->stage->sink->committed(sink->instance);
+    if (sink->open && sink->stage->sink->committed != NULL)
+      sink->stage->sink->committed(sink->instance);
   }
   engine_rejects_turn(sink);
+  if (!engine_give_up_turn(sink)) return;
   if (sink->busy == SINK_WAITING) {
     if (clock_mono_us(engine->io->clock) < sink->retry_at_us) return;
     sink->busy = SINK_IDLE;

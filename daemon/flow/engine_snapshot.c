@@ -17,7 +17,7 @@
 
 #include <stdlib.h>
 
-#define SECTION_VERSION 3
+#define SECTION_VERSION 4
 
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn,
                         struct buf *out) {
@@ -52,6 +52,7 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
     field_put_u64(out, newer ? sink->pending_epoch : sink->committed_epoch);
     field_put_bytes(out, buf_slice(&sink->state));
     field_put_u64(out, sink->rejected_epoch);
+    field_put_u64(out, sink->given_up_epoch);
   }
 }
 
@@ -89,13 +90,6 @@ static struct engine_source *source_of(struct engine *engine, struct slice name)
   return NULL;
 }
 
-static struct engine_sink *sink_of(struct engine *engine, struct slice name) {
-  for (size_t i = 0; i < engine->n_sinks; i++) {
-    if (slice_is(name, engine->sinks[i].stage->name)) return &engine->sinks[i];
-  }
-  return NULL;
-}
-
 int engine_section_get(struct engine *engine, struct slice body, struct section_head *head) {
   size_t at = 0;
   uint32_t version = 0;
@@ -116,12 +110,13 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
   if (field_get_u64(body, &at, &n) != 0) return -1;
   for (uint64_t i = 0; i < n; i++) {
     struct slice name, state;
-    uint64_t held = 0, rejected = 0;
+    uint64_t held = 0, rejected = 0, given_up = 0;
     if (field_get_bytes(body, &at, &name) != 0 || field_get_u64(body, &at, &held) != 0 ||
-        field_get_bytes(body, &at, &state) != 0 || field_get_u64(body, &at, &rejected) != 0) {
+        field_get_bytes(body, &at, &state) != 0 || field_get_u64(body, &at, &rejected) != 0 ||
+        field_get_u64(body, &at, &given_up) != 0) {
       return -1;
     }
-    struct engine_sink *sink = sink_of(engine, name);
+    struct engine_sink *sink = engine_sink_find(engine, name);
     if (sink == NULL) { /* taken out of the configuration */
       engine_sink_unknown(engine, name, held);
       continue;
@@ -129,6 +124,7 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
     sink->registered = true;
     sink->committed_epoch = held;
     sink->rejected_epoch = rejected;
+    sink->given_up_epoch = given_up;
     buf_clear(&sink->state);
     buf_put_slice(&sink->state, state);
   }

@@ -102,6 +102,11 @@ struct sink_rejects {
   uint64_t n, codes[RECORD_ERRORS + 1];
 };
 
+/* What a sink was given and does not hold: at most so many records of these epochs. */
+struct sink_debt {
+  uint64_t from_epoch, upto_epoch, records;
+};
+
 /* take.c: a new epoch without input; and its end (loop's thread). Batches that were handed on are
  * NULL by then. */
 struct epoch *epoch_new(uint64_t number, int64_t clock_us);

@@ -151,6 +151,24 @@ int log_sink_get(struct slice body, struct log_sink *sink) {
   return at == body.len ? 0 : -1;
 }
 
+void log_given_up_put(struct buf *buf, const struct log_given_up *given_up) {
+  field_put_bytes(buf, given_up->sink);
+  field_put_u64(buf, given_up->debt.from_epoch);
+  field_put_u64(buf, given_up->debt.upto_epoch);
+  field_put_u64(buf, given_up->debt.records);
+}
+
+int log_given_up_get(struct slice body, struct log_given_up *given_up) {
+  size_t at = 0;
+  if (field_get_bytes(body, &at, &given_up->sink) != 0 ||
+      field_get_u64(body, &at, &given_up->debt.from_epoch) != 0 ||
+      field_get_u64(body, &at, &given_up->debt.upto_epoch) != 0 ||
+      field_get_u64(body, &at, &given_up->debt.records) != 0) {
+    return -1;
+  }
+  return at == body.len ? 0 : -1;
+}
+
 /* ------------------------------------------------------------------ for people */
 
 static int epoch_describe(struct buf *out, struct slice body) {
@@ -203,6 +221,15 @@ static int sink_describe(struct buf *out, struct slice body) {
   return 0;
 }
 
+static int given_up_describe(struct buf *out, struct slice body) {
+  struct log_given_up record;
+  if (log_given_up_get(body, &record) != 0) return -1;
+  buf_printf(out, "sink %.*s was let off epochs %llu to %llu, %llu records", SLICE_ARG(record.sink),
+             (unsigned long long)record.debt.from_epoch, (unsigned long long)record.debt.upto_epoch,
+             (unsigned long long)record.debt.records);
+  return 0;
+}
+
 static int sink_gone_describe(struct buf *out, struct slice body) {
   buf_printf(out, "sink %.*s is no longer there", SLICE_ARG(body));
   return 0;
@@ -241,6 +268,7 @@ static const struct log_kind_row kinds[] = {
     {LOG_UNRUN, "unrun", recovery_redo_unrun, unrun_describe},
     {LOG_SINK_GONE, "sink-gone", recovery_redo_sink_gone, sink_gone_describe},
     {LOG_DRAINED, "drained", recovery_redo_nothing, drained_describe},
+    {LOG_GIVEN_UP, "given-up", recovery_redo_given_up, given_up_describe},
 };
 
 const struct log_kind_row *log_kind_find(uint16_t id) {

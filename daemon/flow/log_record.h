@@ -20,6 +20,7 @@ enum log_kind {
   LOG_SINK_GONE, /* a sink (its name) is no longer in the configuration; if it comes back, it begins
                     anew */
   LOG_DRAINED,   /* the pipeline stopped with nothing left behind */
+  LOG_GIVEN_UP,  /* a sink was let off what it owed: as if it held everything up to an epoch */
 };
 
 /* One range of positions of one partition. */
@@ -75,6 +76,13 @@ struct log_sink {
 void log_sink_put(struct buf *buf, const struct log_sink *sink);
 int log_sink_get(struct slice body, struct log_sink *sink);
 
+struct log_given_up {
+  struct slice sink; /* component name */
+  struct sink_debt debt;
+};
+void log_given_up_put(struct buf *buf, const struct log_given_up *given_up);
+int log_given_up_get(struct slice body, struct log_given_up *given_up);
+
 /* A kind of record. redo is what recovery does with it; recovering keeps its own state. */
 struct recovery;
 struct log_kind_row {
@@ -93,6 +101,8 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
                        struct err *err);
 int recovery_redo_sink_gone(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                             struct err *err);
+int recovery_redo_given_up(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                           struct err *err);
 int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                           struct err *err);
 int recovery_redo_unrun(struct recovery *recovery, uint64_t end_lsn, struct slice body,

@@ -293,6 +293,23 @@ int recovery_redo_sink(struct recovery *recovery, uint64_t end_lsn, struct slice
   return 0;
 }
 
+/* What the sink holds, and so the state that it gave with its last commit, is as it was. */
+int recovery_redo_given_up(struct recovery *recovery, uint64_t end_lsn, struct slice body,
+                           struct err *err) {
+  if (!recovery->sinks_only) return 0;
+  struct log_given_up record;
+  if (log_given_up_get(body, &record) != 0) return damaged(recovery, end_lsn, "given-up", err);
+  struct engine *engine = recovery->engine;
+  struct engine_sink *sink = engine_sink_find(engine, record.sink);
+  if (sink == NULL) {
+    engine_sink_unknown(engine, record.sink, record.debt.upto_epoch);
+    return 0;
+  }
+  sink->registered = true;
+  sink->committed_epoch = sink->given_up_epoch = record.debt.upto_epoch;
+  return 0;
+}
+
 int recovery_redo_sink_gone(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                             struct err *err) {
   (void)end_lsn;
@@ -432,7 +449,7 @@ static void sinks_forget(struct engine *engine) {
   for (size_t i = 0; i < engine->n_sinks; i++) {
     struct engine_sink *sink = &engine->sinks[i];
     sink->registered = false;
-    sink->committed_epoch = sink->rejected_epoch = 0;
+    sink->committed_epoch = sink->rejected_epoch = sink->given_up_epoch = 0;
     buf_clear(&sink->state);
   }
 }

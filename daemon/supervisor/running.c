@@ -117,12 +117,14 @@ struct running *running_open(struct configuration *of, const struct graph *graph
   struct running *running = mem_zalloc(sizeof *running);
   running->io = io;
   running->diag = diag;
+  buf_init(&running->given_up);
   int result = open_with(running, of, graph, err);
   if (result == 0) {
     configuration_hold(of);
     if (engine_state(running->engine) == ENGINE_FOREIGN) result = catch_up(running, err);
   }
   if (result == 0) return running;
+  buf_fini(&running->given_up);
   free(running);
   return NULL;
 }
@@ -176,10 +178,34 @@ bool running_paused(const struct running *running) {
   return engine_state(running->engine) == ENGINE_PAUSED;
 }
 
+static const char *own_name(const struct running *running, const char *sink) {
+  size_t len = strlen(running->name);
+  return strncmp(sink, running->name, len) == 0 && sink[len] == '/' ? sink + len + 1 : sink;
+}
+
+bool running_has_sink(const struct running *running, const char *sink) {
+  return plan_stage_find(running->graph, STAGE_SINK, own_name(running, sink)) != NULL;
+}
+
+void running_give_up(struct running *running, const char *sink) {
+  if (engine_state(running->engine) == ENGINE_RUNNING) {
+    running->gives_up = true;
+    engine_pause(running->engine);
+  }
+  engine_give_up(running->engine, own_name(running, sink));
+}
+
+void running_given_up(struct running *running, struct buf *out) {
+  if (running->engine != NULL) engine_given_up(running->engine, &running->given_up);
+  buf_put_slice(out, buf_slice(&running->given_up));
+  buf_clear(&running->given_up);
+}
+
 void running_cancel(struct running *running) {
-  if (running->next == NULL) return;
-  instances_close(running->next);
+  if (running->next == NULL && !running->gives_up) return;
+  if (running->next != NULL) instances_close(running->next);
   next_forget(running);
+  running->gives_up = false;
   engine_resume(running->engine);
 }
 
@@ -207,6 +233,8 @@ int running_switch(struct running *running, struct err *err) {
   const struct graph *old = running->graph, *next = running->next;
   running->next_of = NULL;
   running->next = NULL;
+  running->gives_up = false;
+  engine_given_up(running->engine, &running->given_up);
   engine_detach(running->engine);
   engine_close(running->engine);
   running->engine = NULL;
@@ -226,5 +254,6 @@ void running_close(struct running *running) {
   if (running->next != NULL && !running->catching_up) instances_close(running->next);
   next_forget(running);
   configuration_release(running->of);
+  buf_fini(&running->given_up);
   free(running);
 }

@@ -2,6 +2,7 @@
 #include "daemon/supervisor/supervisor.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/supervisor/give_up.h"
 #include "daemon/supervisor/plan.h"
 #include "daemon/supervisor/reload_note.h"
 
@@ -18,6 +19,7 @@ struct supervisor {
   struct configuration *next;
   int64_t pause_until_us; /* monotonic */
   struct buf text;        /* of its result */
+  struct buf give_up;     /* sinks that it is to let off, a line each */
   struct reload_result result;
   char *result_text;
 };
@@ -36,9 +38,17 @@ static const struct graph *graph_find(const struct configuration *configuration,
   return NULL;
 }
 
+static struct give_up_list running_ones(const struct supervisor *supervisor) {
+  return (struct give_up_list){supervisor->list, supervisor->n};
+}
+
 static struct running *open_one(struct supervisor *supervisor, struct configuration *of,
                                 const struct graph *graph, struct err *err) {
   const struct supervisor_options *options = &supervisor->options;
+  struct buf stale; /* nobody waits for its answer any more */
+  buf_init(&stale);
+  reload_wish_take(options->io, graph->pipeline->settings.state_dir, &stale);
+  buf_fini(&stale);
   if (options->opening != NULL) options->opening(options->arg, graph->pipeline->settings.name);
   return running_open(of, graph, options->io, options->diag, err);
 }
@@ -92,6 +102,9 @@ static void finish(struct supervisor *supervisor, bool ok) {
   } else {
     result->refused++;
   }
+  for (size_t i = 0; i < supervisor->n; i++)
+    running_given_up(supervisor->list[i], &supervisor->text);
+  buf_clear(&supervisor->give_up); /* a wish goes with one reload */
   free(supervisor->result_text);
   result->text = supervisor->result_text = mem_strdup(buf_cstr(&supervisor->text));
   const struct supervisor_options *options = &supervisor->options;
@@ -109,11 +122,18 @@ static void finish(struct supervisor *supervisor, bool ok) {
                       supervisor->list[i]->graph->pipeline->settings.state_dir, result);
 }
 
-static void refuse(struct supervisor *supervisor, const char *pipeline, const struct err *err) {
+/* more: lines behind the reason. */
+static void refuse_saying(struct supervisor *supervisor, const char *pipeline,
+                          const struct err *err, struct slice more) {
   for (size_t i = 0; i < supervisor->n; i++) running_cancel(supervisor->list[i]);
   if (pipeline != NULL) buf_printf(&supervisor->text, "%s: ", pipeline);
   buf_printf(&supervisor->text, "%s\n", err->text);
+  buf_put_slice(&supervisor->text, more);
   finish(supervisor, false);
+}
+
+static void refuse(struct supervisor *supervisor, const char *pipeline, const struct err *err) {
+  refuse_saying(supervisor, pipeline, err, (struct slice){NULL, 0});
 }
 
 /* Whether a pipeline goes on as it is. */
@@ -147,6 +167,21 @@ static bool plan_all(struct supervisor *supervisor) {
   return possible;
 }
 
+/* Whether it comes to rest for the reload. */
+static bool pauses(const struct running *running) {
+  return running->gives_up || (running->next != NULL && !running->catching_up);
+}
+
+static int64_t pause_timeout_us(const struct supervisor *supervisor) {
+  int64_t timeout_us = 0;
+  for (size_t i = 0; i < supervisor->n; i++) {
+    const struct running *running = supervisor->list[i];
+    int64_t own_us = running->graph->pipeline->settings.drain_timeout_us;
+    if (pauses(running) && own_us > timeout_us) timeout_us = own_us;
+  }
+  return timeout_us;
+}
+
 /* read, plan, claim, and the pause is asked for. */
 static void begin(struct supervisor *supervisor) {
   const struct supervisor_options *options = &supervisor->options;
@@ -166,7 +201,6 @@ static void begin(struct supervisor *supervisor) {
     finish(supervisor, false);
     return;
   }
-  int64_t timeout_us = 0;
   for (size_t i = 0; i < supervisor->n; i++) {
     struct running *running = supervisor->list[i];
     const struct graph *to = graph_find(supervisor->next, running->name);
@@ -176,8 +210,6 @@ static void begin(struct supervisor *supervisor) {
       refuse(supervisor, running->name, &err);
       return;
     }
-    int64_t own_us = running->graph->pipeline->settings.drain_timeout_us;
-    if (own_us > timeout_us) timeout_us = own_us;
   }
   struct err err;
   if (options->claim != NULL && options->claim(options->arg, supervisor->next->config, &err) != 0) {
@@ -186,7 +218,11 @@ static void begin(struct supervisor *supervisor) {
   }
   for (size_t i = 0; i < supervisor->n; i++)
     if (supervisor->list[i]->next != NULL) running_pause(supervisor->list[i]);
-  supervisor->pause_until_us = clock_mono_us(options->io->clock) + timeout_us;
+  if (give_up_all(running_ones(supervisor), &supervisor->give_up, &err) != 0) {
+    refuse(supervisor, NULL, &err);
+    return;
+  }
+  supervisor->pause_until_us = clock_mono_us(options->io->clock) + pause_timeout_us(supervisor);
 }
 
 /* All that change are at rest. */
@@ -207,7 +243,10 @@ static void go_over(struct supervisor *supervisor) {
   bool ok = true;
   for (size_t i = 0; i < supervisor->n; i++) {
     struct running *running = supervisor->list[i];
-    if (graph_find(supervisor->next, running->name) == NULL) engine_drain(running->engine);
+    bool goes = graph_find(supervisor->next, running->name) == NULL;
+    if (goes) engine_drain(running->engine);
+    if (!goes && running->next == NULL) running_cancel(running);
+    running->gives_up = false;
     if (running->next == NULL || running->catching_up) continue;
     if (running_switch(running, &err) == 0) continue;
     ok = false;
@@ -226,13 +265,17 @@ static void reload_turn(struct supervisor *supervisor) {
   }
   for (size_t i = 0; i < supervisor->n; i++) {
     const struct running *running = supervisor->list[i];
-    if (running->next == NULL || running->catching_up || running_paused(running)) continue;
+    if (!pauses(running) || running_paused(running)) continue;
     if (clock_mono_us(supervisor->options.io->clock) < supervisor->pause_until_us) return;
     struct err err;
     err_set(&err, ERR_RETRY,
             "what was taken could not be delivered within drain_timeout, so there was no place to "
             "change; see what its sinks wait for");
-    refuse(supervisor, running->name, &err);
+    struct buf debts;
+    buf_init(&debts);
+    give_up_hint(running, supervisor->options.path, &debts);
+    refuse_saying(supervisor, running->name, &err, buf_slice(&debts));
+    buf_fini(&debts);
     return;
   }
   go_over(supervisor);
@@ -245,6 +288,7 @@ struct supervisor *supervisor_open(const struct supervisor_options *options,
   struct supervisor *supervisor = mem_zalloc(sizeof *supervisor);
   supervisor->options = *options;
   buf_init(&supervisor->text);
+  buf_init(&supervisor->give_up);
   for (size_t i = 0; i < configuration->n_graphs; i++) {
     const struct graph *graph = configuration->graphs[i];
     struct err err;
@@ -292,7 +336,12 @@ int64_t supervisor_next_turn_us(const struct supervisor *supervisor) {
   return next;
 }
 
+int supervisor_give_up(struct supervisor *supervisor, struct buf *sinks, struct err *err) {
+  return give_up_all(running_ones(supervisor), sinks, err);
+}
+
 void supervisor_reload(struct supervisor *supervisor) {
+  give_up_ask(running_ones(supervisor), supervisor->options.io, &supervisor->give_up);
   supervisor->wanted = true;
   loop_wake(supervisor->options.io->loop);
 }
@@ -317,6 +366,7 @@ void supervisor_close(struct supervisor *supervisor) {
   free(supervisor->list);
   next_release(supervisor);
   buf_fini(&supervisor->text);
+  buf_fini(&supervisor->give_up);
   free(supervisor->result_text);
   free(supervisor);
 }

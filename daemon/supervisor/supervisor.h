@@ -47,6 +47,9 @@ int64_t supervisor_next_turn_us(const struct supervisor *supervisor);
 /* Reads the configuration again and changes to it; asked for again while one is going on, another
  * one follows. */
 void supervisor_reload(struct supervisor *supervisor);
+/* At the start: sinks, a line each, are let off what they owe from before (give_up.h). A reload is
+ * told by reload_note.h. */
+int supervisor_give_up(struct supervisor *supervisor, struct buf *sinks, struct err *err);
 bool supervisor_reloading(const struct supervisor *supervisor);
 /* All pipelines deliver and end; a reload that is going on is refused. */
 void supervisor_drain(struct supervisor *supervisor);

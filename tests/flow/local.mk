@@ -60,6 +60,7 @@ TESTS += \
 	tests/flow/431-http-kill/test.py \
 	tests/flow/440-reload/test.py \
 	tests/flow/441-reload-connections/test.py \
+	tests/flow/442-give-up/test.py \
 	tests/flow/500-http-sink/test.py \
 	tests/flow/510-admin/test.py \
 	tests/flow/511-tap/test.py \

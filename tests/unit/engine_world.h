@@ -53,7 +53,8 @@ struct world {
   /* Before the io of a life is closed: for what the test has open there. May be NULL. */
   void (*off)(struct world *world);
   void *arg;
-  uint64_t calls_max; /* of the disk in a life, then it is switched off; 0: no end */
+  const char *give_up; /* reload_life(): sinks let off at its start, a line each; NULL: none */
+  uint64_t calls_max;  /* of the disk in a life, then it is switched off; 0: no end */
   /* Of the life that is, or the last. */
   struct io io;
   struct engine *engine;

@@ -64,6 +64,7 @@ static struct received *find(struct receiver *receiver, const struct fetch_reque
 
 static void serve(void *arg, const struct fetch_request *request, struct sim_answer *answer) {
   struct receiver *receiver = arg;
+  if (receiver->silent != NULL && receiver->silent(request->url)) return;
   struct received *received = find(receiver, request);
   answer->delay_us = (int64_t)random_below(&receiver->random, 4000);
   bool trouble = random_below(&receiver->random, 100) < receiver->trouble;

@@ -21,6 +21,8 @@ struct receiver {
   struct random random;
   /* Whether a record is refused that came to this url. */
   bool (*refuses)(const char *url, int id);
+  /* Whether it says nothing at all to this url. May be NULL. */
+  bool (*silent)(const char *url);
   uint32_t trouble; /* of 100 requests so many fail in another way, to be tried again */
   struct received *list;
   size_t n, cap;

@@ -1,8 +1,6 @@
 /* Reloads in a simulated world: the configuration changes between two epochs or not at all,
  * whatever the disk does meanwhile. */
-#include "engine_world.h"
-
-#include "daemon/supervisor/supervisor.h"
+#include "reload_world.h"
 
 #define HEAD                                                                                       \
   WORLD_HEAD(WORLD_CALM)                                                                           \
@@ -23,84 +21,6 @@
            SUMS("more", "") "sinks:\n"                                                             \
                             "  out: {type: file, input: sums, path: /out/out.ndjson}\n"            \
                             "  more_out: {type: file, input: more, path: /out/more.ndjson}\n"
-
-struct step { /* at a turn the file is another one, and the daemon is told */
-  uint64_t turn;
-  const char *yaml; /* NULL: what is in /q.yaml from the beginning */
-};
-
-static struct reload_result last;
-static char last_text[4096];
-static uint64_t turns_made;
-
-static sim_server_fn *server; /* that answers in lives to come; NULL: none */
-static void *server_arg;
-static uint64_t turns_max; /* of a life, then it is switched off; 0: no end */
-
-static void unopened(void *arg, const char *pipeline, const struct err *err) {
-  (void)pipeline;
-  *(struct err *)arg = *err;
-}
-
-static void ended(void *arg, const struct running *running, const struct err *err) {
-  (void)running;
-  if (err != NULL) *(struct err *)arg = *err;
-}
-
-/* 0: all pipelines came to their end. */
-static int live(struct world *world, const struct step *steps, size_t n_steps, uint64_t calls_max,
-                struct err *err) {
-  const char *changed = n_steps > 0 && steps[0].yaml == NULL ? "/q.yaml" : "/p.yaml";
-  uint64_t calls_before = sim_disk_calls(world->disk);
-  FILE *stream = world_begin(world, err);
-  if (server != NULL) sim_fetch_serve(world->io.fetch, server, server_arg);
-  struct diag diag = {.stream = stream, .level = DIAG_INFO};
-  struct config_source source = {.disk = world->disk, .env = world_env};
-  struct supervisor_options options = {.io = &world->io,
-                                       .diag = &diag,
-                                       .path = changed,
-                                       .env = world_env,
-                                       .unopened = unopened,
-                                       .ended = ended,
-                                       .arg = err};
-  struct configuration *configuration = configuration_load("/p.yaml", &world->io, &source);
-  struct supervisor *supervisor = NULL;
-  *err = (struct err){0};
-  int result = 0;
-  last = (struct reload_result){0};
-  if (!configuration_valid(configuration)) {
-    configuration_release(configuration);
-    result = err_set(err, ERR_CONFIG, "the configuration is wrong");
-  } else {
-    supervisor = supervisor_open(&options, configuration);
-  }
-  for (turns_made = 0; result == 0 && supervisor_pipelines(supervisor) > 0; turns_made++) {
-    for (size_t i = 0; i < n_steps; i++) {
-      if (steps[i].turn != turns_made) continue;
-      if (steps[i].yaml != NULL) world_configure(world, steps[i].yaml);
-      supervisor_reload(supervisor);
-    }
-    supervisor_turn(supervisor);
-    if (supervisor_pipelines(supervisor) == 0) break;
-    if (calls_max > 0 && sim_disk_calls(world->disk) - calls_before > calls_max)
-      result = err_set(err, ERR_IO, "the machine is down");
-    if (turns_max > 0 && turns_made == turns_max)
-      result = err_set(err, ERR_IO, "the machine is down");
-    if (turns_made > 100000) fail_msg("it does not come to an end\n%s", world->said);
-    int64_t next_us = supervisor_next_turn_us(supervisor), now_us = clock_wall_us(world->io.clock);
-    int64_t wait_us = next_us == TIME_MAX_US ? 1000000 : next_us > now_us ? next_us - now_us : 0;
-    if (result == 0 && loop_wait(world->io.loop, wait_us, err) != 0) result = -1;
-  }
-  if (result == 0 && err->text[0] != '\0') result = -1;
-  if (supervisor != NULL) {
-    last = *supervisor_reload_result(supervisor);
-    snprintf(last_text, sizeof last_text, "%s", last.text != NULL ? last.text : "");
-    last.text = last_text;
-  }
-  supervisor_close(supervisor);
-  world_end(world, stream);
-  return result;
-}
 
 static void world_with_input(struct world *world, const char *pipeline) {
   struct buf text;
@@ -127,13 +47,14 @@ static void at_any_turn(void **state) {
   for (uint64_t turn = 0; turn < all + 2; turn += 1 + all / 60) {
     struct world world;
     struct err err;
-    struct step steps[] = {{turn, AFTER}, {turn + 3, BEFORE}, {turn + 9, AFTER}};
+    struct reload_step steps[] = {
+        {turn, AFTER, NULL}, {turn + 3, BEFORE, NULL}, {turn + 9, AFTER, NULL}};
     world_with_input(&world, BEFORE);
     world.seed = turn + 1;
-    if (live(&world, steps, 3, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+    if (reload_life(&world, steps, 3, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
     world_same(&world, &wanted, world_out, "reloaded");
-    changed += last.succeeded;
-    assert_int_equal(last.refused, 0);
+    changed += reload_last.succeeded;
+    assert_int_equal(reload_last.refused, 0);
     world_fini(&world);
   }
   print_message("%llu reloads\n", (unsigned long long)changed);
@@ -149,10 +70,10 @@ static void crash_anywhere(void **state) {
   undisturbed(&wanted);
   struct world world;
   struct err err;
-  struct step steps[] = {{20, NULL}};
+  struct reload_step steps[] = {{20, NULL, NULL}};
   world_with_input(&world, BEFORE);
   world_put(world.disk, "/q.yaml", slice_of(AFTER));
-  if (live(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+  if (reload_life(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
   uint64_t calls = sim_disk_calls(world.disk), finished_by_old = 0;
   world_fini(&world);
   for (uint64_t n = 1; n <= calls; n++) {
@@ -163,10 +84,10 @@ static void crash_anywhere(void **state) {
       uint64_t before = sim_disk_calls(world.disk);
       sim_disk_set_faults(world.disk,
                           (struct sim_disk_faults){.fail_at = before + n, .fail_is_crash = true});
-      live(&world, steps, 1, n, &err);
+      reload_life(&world, steps, 1, n, &err);
       world_crash(&world, unsynced ? SIM_UNSYNCED_MIXED : SIM_UNSYNCED_DROPPED, n);
       world_configure(&world, AFTER);
-      if (live(&world, NULL, 0, 0, &err) != 0)
+      if (reload_life(&world, NULL, 0, 0, &err) != 0)
         fail_msg("call %llu: %s\n%s", (unsigned long long)n, err.text, world.said);
       finished_by_old += world_said(&world, "finished first");
       world_same(&world, &wanted, world_out, "switched off around a reload");
@@ -211,21 +132,31 @@ static void refused(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     struct world world;
     struct err err;
-    struct step steps[] = {{15, cases[i].yaml}};
+    struct reload_step steps[] = {{15, cases[i].yaml, NULL}};
     world_with_input(&world, BEFORE);
-    if (live(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
+    if (reload_life(&world, steps, 1, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
     world_same(&world, &wanted, world_out, "refused");
-    assert_int_equal(last.refused, 1);
-    if (strcasestr(last_text, cases[i].why) == NULL)
-      fail_msg("case %zu says\n%s\nwithout \"%s\"", i, last_text, cases[i].why);
+    assert_int_equal(reload_last.refused, 1);
+    if (strcasestr(reload_last.text, cases[i].why) == NULL)
+      fail_msg("case %zu says\n%s\nwithout \"%s\"", i, reload_last.text, cases[i].why);
     world_fini(&world);
   }
   world_fini(&wanted);
 }
 
+/* Nobody answers, and the machine is switched off then. */
+static bool off_at_60(struct world *world) {
+  return world->turns < 60;
+}
+
 static void collect(void *arg, const struct fetch_request *request, struct sim_answer *answer) {
   buf_put_slice(arg, request->body);
   answer->status = 200;
+}
+
+static bool collects(struct world *world) {
+  if (world->turns == 0) sim_fetch_serve(world->io.fetch, collect, world->arg);
+  return true;
 }
 
 /* A sink that has held nothing yet is behind the first snapshot there is: what was taken in front
@@ -243,9 +174,8 @@ static void sink_behind_the_only_snapshot(void **state) {
   buf_init(&received);
   world_init(&world, SENT("id % 2 = 0"));
   world_put_lines(&world, "/in/a.ndjson", 30, -1, "");
-  turns_max = 60;
-  assert_int_equal(live(&world, NULL, 0, 0, &err), -1); /* nobody answers */
-  turns_max = 0;
+  world.turn = off_at_60;
+  assert_int_equal(reload_life(&world, NULL, 0, 0, &err), -1);
   world_crash(&world, SIM_UNSYNCED_KEPT, 1);
   char **snapshots;
   size_t n;
@@ -253,10 +183,9 @@ static void sink_behind_the_only_snapshot(void **state) {
   assert_int_equal(n, 1);
   free(snapshots);
   world_configure(&world, SENT("id % 2 = 1"));
-  server = collect;
-  server_arg = &received;
-  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
-  server = NULL;
+  world.turn = collects;
+  world.arg = &received;
+  if (reload_life(&world, NULL, 0, 0, &err) != 0) fail_msg("%s\n%s", err.text, world.said);
   assert_true(world_said(&world, "finished first"));
   size_t even = 0;
   for (const char *at = buf_cstr(&received); (at = strstr(at, "\"id\":")) != NULL; at++)
@@ -287,14 +216,14 @@ static void reset(void **state) {
   struct err err;
   world_init(&world, DEDUP("id", ""));
   world_put_lines(&world, "/in/a.ndjson", 300, -1, "");
-  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
+  if (reload_life(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
   assert_int_equal(count_lines(&world, "/out/out.ndjson", "\n"), 300);
   /* Two more lives: the same key in other words is another definition. */
   world_configure(&world, DEDUP("id + 0", ""));
-  assert_int_equal(live(&world, NULL, 0, 0, &err), -1);
+  assert_int_equal(reload_life(&world, NULL, 0, 0, &err), -1);
   world_expect_error(&err, ERR_CONFIG, "on_incompatible: reset");
   world_configure(&world, DEDUP("id + 0", ", on_incompatible: reset"));
-  if (live(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
+  if (reload_life(&world, NULL, 0, 0, &err) != 0) fail_msg("%s", err.text);
   assert_true(world_said(&world, "[state-reset]"));
   world_fini(&world);
 }
