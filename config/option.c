@@ -295,9 +295,19 @@ static void hide(struct reader *r, struct node *node) {
   for (size_t i = 0; i < node->n_items; i++) hide(r, node->items[i]);
 }
 
+/* Maps of settings of others (a library, a program's environment) hold secrets among the rest. */
+static void hide_by_name(struct reader *r, struct node *node) {
+  for (size_t i = 0; node->kind == NODE_MAP && i < node->n_items; i++) {
+    const char *name = node->keys[i]->text.data;
+    if (strcasestr(name, "password") != NULL || strcasestr(name, "secret") != NULL)
+      hide(r, node->items[i]);
+  }
+}
+
 static void read_option(struct reader *r, const struct option *option, struct node *node,
                         void *instance) {
   if (option->secret) hide(r, node);
+  if (option->type == OPTION_TEXT_MAP) hide_by_name(r, node);
   void *to = field(instance, option);
   switch (option->type) {
   case OPTION_TEXT:

@@ -57,7 +57,7 @@ struct option {
   enum option_type type;
   size_t offset;
   bool required;
-  bool secret;
+  bool secret;          /* in a TEXT_MAP so is what has `password` or `secret` in its name */
   const char *fallback; /* default as it would be written; NULL: zero/absent */
   int64_t min, max;     /* INT, SIZE, DURATION, DOUBLE. Both 0: no bounds; max 0: no upper bound */
   const char *const *names;   /* ENUM: ends with NULL */

@@ -13,6 +13,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/explain.c \
 	daemon/flow/figures.h \
 	daemon/flow/graph.h \
+	daemon/flow/kafka_access.c daemon/flow/kafka_access.h \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
 	daemon/flow/metrics.c daemon/flow/metrics.def daemon/flow/metrics.h \
 	daemon/flow/plugin.h \
