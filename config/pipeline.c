@@ -84,7 +84,16 @@ static const struct option epoch_options[] = {
      .fallback = "50ms",
      .min = 0,
      .max = 60 * SECOND,
-     .text = "input is held back no longer than this"},
+     .text = "input is held back no longer than this while the pipeline is busy"},
+    {.name = "linger",
+     .type = OPTION_DURATION,
+     .offset = SETTING(epoch_linger_us),
+     .fallback = "0s",
+     .min = 0,
+     .max = 60 * SECOND,
+     .text =
+         "an epoch that is not full stays open this long, also when the pipeline is idle: sinks "
+         "get larger groups, everything comes so much later, and so does an http source's answer"},
     {0}};
 
 static const struct option memory_options[] = {{.name = "max",

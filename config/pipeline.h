@@ -69,6 +69,7 @@ struct pipeline_settings {
   uint64_t epoch_bytes;           /* epoch.bytes, 1MiB */
   int64_t epoch_records;          /* epoch.records, 0: no bound */
   int64_t epoch_age_us;           /* epoch.age, 50ms: input is held back no longer than that */
+  int64_t epoch_linger_us;        /* epoch.linger, 0: nor any shorter, unless the epoch is full */
   int64_t workers;                /* 0: cores */
   int64_t shards;                 /* 64 */
   uint64_t memory_max_bytes;      /* memory.max, 1GiB */

@@ -349,6 +349,7 @@ void engine_turn(struct engine *engine) {
   engine_commits_turn(engine);
   if (engine->recovery != NULL) replay(engine);
   take(engine);
+  engine_clock_turn(engine);
   engine_snapshot_turn(engine, false);
   finish(engine);
 }
@@ -364,6 +365,10 @@ int64_t engine_next_turn_us(const struct engine *engine) {
   bool takes =
       engine->state == ENGINE_RUNNING && !engine->held_up && engine->n_epochs == engine->n_run;
   if (takes && engine->next_clock_us < next) next = engine->next_clock_us;
+  if (takes && engine->open_epoch != NULL) {
+    int64_t left_us = engine->open_since_us + engine->settings->epoch_linger_us - mono_us;
+    if (now_us + left_us < next) next = now_us + left_us;
+  }
   return next;
 }
 

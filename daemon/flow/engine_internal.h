@@ -157,8 +157,10 @@ struct engine {
   uint64_t payload_epoch; /* the newest one whose payload is in the log behind the snapshot */
   int64_t clock_us;       /* of the newest epoch; never goes back */
   int64_t next_clock_us;  /* the clock makes something due */
-  int64_t open_since_us;  /* the epoch that could be made: since when something waits for it */
-  uint64_t queued_bytes;  /* outputs not yet answered for */
+  bool clock_stands;      /* engine_clock.c: said at clock_said_us, monotonic */
+  int64_t clock_said_us;
+  int64_t open_since_us; /* monotonic: since when something waits for the open epoch */
+  uint64_t queued_bytes; /* outputs not yet answered for */
   uint64_t epoch_bytes_max;
   uint32_t next_source;
   struct epoch *open_epoch; /* being gathered, or NULL */
@@ -259,6 +261,10 @@ void engine_sink_unknown(struct engine *engine, struct slice name, uint64_t comm
 uint64_t engine_sinks_least(const struct engine *engine);
 void engine_sink_gone(struct engine *engine, struct slice name);
 int64_t engine_sinks_next_us(const struct engine *engine);
+
+/* engine_clock.c */
+void engine_clock_turn(struct engine *engine);
+int64_t engine_clock_ahead_us(const struct engine *engine); /* of the wall; 0: it goes with it */
 
 /* engine_give_up.c */
 void engine_give_up_batch(struct engine_sink *sink, const struct sink_batch *batch);

@@ -219,6 +219,7 @@ static void pipeline_put(const struct engine *engine, struct metrics *metrics) {
     metrics_put(metrics, METRIC_STATE, state_names[state], state == (int)engine->state);
   metrics_put(metrics, METRIC_EPOCHS, NULL, (double)meters->epochs);
   metrics_put(metrics, METRIC_EPOCH, NULL, (double)engine->last_epoch);
+  metrics_put(metrics, METRIC_CLOCK_AHEAD, NULL, seconds(engine_clock_ahead_us(engine)));
   metrics_put(metrics, METRIC_EPOCH_RELEASED, NULL, (double)engine->released_epoch);
   uint64_t bytes = 0;
   for (size_t i = 0; i < engine->n_epochs; i++) bytes += engine->epochs[i]->bytes;

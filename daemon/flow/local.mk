@@ -2,6 +2,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/common_options.c daemon/flow/common_options.h \
 	daemon/flow/compile.c \
 	daemon/flow/engine.c daemon/flow/engine.h daemon/flow/engine_internal.h \
+	daemon/flow/engine_clock.c \
 	daemon/flow/engine_give_up.c \
 	daemon/flow/engine_metrics.c \
 	daemon/flow/engine_commits.c daemon/flow/engine_notes.c \

@@ -2,7 +2,9 @@
  *
  * An epoch stays open while the runner is busy, and grows; it is closed as soon as the runner has
  * nothing to do, or it is full (epoch.bytes, epoch.records), or old (epoch.age). So an idle daemon
- * answers at once, and a busy one makes large epochs by itself.
+ * answers at once, and a busy one makes large epochs by itself. With epoch.linger one that is not
+ * full stays open that long in any case, unless the clock makes something due or a source wants a
+ * commit: what is delivered together is then what came within that time.
  *
  * A partition's end closes it too. It changes the watermark, so it must stand behind the
  * partition's last record and in front of whatever the source gives next, or which records are late
@@ -344,6 +346,7 @@ static struct epoch *epoch_close(struct engine *engine) {
 }
 
 struct epoch *engine_take(struct engine *engine) {
+  const struct pipeline_settings *settings = engine->settings;
   int64_t now_us = clock_wall_us(engine->io->clock);
   struct epoch *epoch = engine->open_epoch;
   bool clock_due = engine->next_clock_us <= now_us;
@@ -354,7 +357,7 @@ struct epoch *engine_take(struct engine *engine) {
     }
     if (!ready && !clock_due) return NULL;
     epoch = engine->open_epoch = engine_epoch_new(engine, 0, now_us);
-    engine->open_since_us = now_us;
+    engine->open_since_us = clock_mono_us(engine->io->clock);
   }
   if (epoch_empty(epoch) && now_us > epoch->clock_us) {
     epoch->clock_us = now_us;
@@ -372,12 +375,15 @@ struct epoch *engine_take(struct engine *engine) {
     return NULL;
   }
   bool idle = engine->n_epochs == engine->n_run;
-  bool full = epoch->bytes >= engine->epoch_bytes_max || cut_before ||
-              epoch->n_partition_ends > 0 ||
-              (engine->settings->epoch_records > 0 && epoch->n_chunks > 0);
-  bool old = now_us - engine->open_since_us >= engine->settings->epoch_age_us;
-  if (!idle && !full && !old) return NULL;
-  return epoch_close(engine);
+  bool full =
+      epoch->bytes >= engine->epoch_bytes_max || cut_before ||
+      epoch->n_partition_ends + epoch->n_source_ends > 0 ||
+      (settings->epoch_records > 0 && settings->epoch_linger_us == 0 && epoch->n_chunks > 0);
+  int64_t age_us = clock_mono_us(engine->io->clock) - engine->open_since_us;
+  bool old = age_us >= settings->epoch_age_us;
+  bool wanted = clock_due || engine->commit_soon > engine->last_epoch;
+  bool lingered = wanted || age_us >= settings->epoch_linger_us;
+  return full || (lingered && (idle || old)) ? epoch_close(engine) : NULL;
 }
 
 struct epoch *engine_take_rest(struct engine *engine) {

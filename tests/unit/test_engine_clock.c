@@ -4,6 +4,7 @@
 #include "engine_world.h"
 
 #include "daemon/flow/log_record.h"
+#include "daemon/flow/metrics.h"
 #include "daemon/io/clock_sim.h"
 #include "daemon/wal/wal.h"
 
@@ -192,10 +193,57 @@ static void jumps_and_crashes(void **state) {
   jumping(true);
 }
 
+/* An hour ahead and back again: said once, shown while it lasts, and that it is over. */
+static bool an_hour_ahead(struct world *world) {
+  double *most = world->arg;
+  static const char line[] = "{\"id\":1}\n";
+  if (world->turns == 10) sim_clock_jump(world->io.clock, 3600 * TIME_SECOND_US);
+  if (world->turns == 30) sim_clock_jump(world->io.clock, -3600 * TIME_SECOND_US);
+  if (world->turns == 200) sim_clock_jump(world->io.clock, 3600 * TIME_SECOND_US);
+  if (world->turns % 4 == 0) sim_stdin(world->io.loop, line, strlen(line), world->turns >= 300);
+  struct metrics *metrics = metrics_new();
+  struct buf text;
+  buf_init(&text);
+  engine_metrics(world->engine, metrics);
+  metrics_put_text(metrics, METRICS_PROMETHEUS, &text);
+  const char *ahead = strstr(buf_cstr(&text), "tidemark_clock_ahead_seconds{pipeline=\"p\"} ");
+  assert_non_null(ahead);
+  double seconds = strtod(strchr(ahead, ' ') + 1, NULL);
+  if (world->turns < 30 || world->turns > 202) assert_true(seconds == 0);
+  if (seconds > *most) *most = seconds;
+  buf_fini(&text);
+  metrics_free(metrics);
+  return true;
+}
+
+static size_t times_said(const struct world *world, const char *text) {
+  size_t n = 0;
+  for (const char *at = world->said; (at = strstr(at, text)) != NULL; at++) n++;
+  return n;
+}
+
+static void a_clock_that_stands_is_said(void **state) {
+  (void)state;
+  struct world world;
+  double most = 0;
+  world_init(&world,
+             WORLD_HEAD("") "sources:\n  in: {type: stdin}\n"
+                            "sinks:\n  out: {type: file, input: in, path: /out/o.ndjson}\n");
+  world.turn = an_hour_ahead;
+  world.arg = &most;
+  world.scripted = true;
+  world_live(&world, "an hour ahead");
+  assert_int_equal(times_said(&world, "[clock-stands]"), 1);
+  assert_int_equal(times_said(&world, "[clock-goes-on]"), 1);
+  assert_true(most > 3500 && most <= 3600);
+  world_fini(&world);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(jumps_in_one_life),
       cmocka_unit_test(jumps_and_crashes),
+      cmocka_unit_test(a_clock_that_stands_is_said),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define SECONDS(n) ((n)*TIME_SECOND_US)
+#define MS_US(n) (INT64_C(1000) * (n))
 #define MS(seconds) ((long long)(WORLD_START_US / 1000) + (long long)((seconds)*1000))
 
 #define HEAD                                                                                       \
@@ -266,11 +267,35 @@ static void punctuation(void **state) {
   world_fini(&world);
 }
 
+/* What comes within epoch.linger is one epoch, though the pipeline has nothing else to do. */
+static void lingering(void **state) {
+  (void)state;
+#define LINGER(ms)                                                                                 \
+  HEAD "checkpoint: {interval: 5ms}\nepoch: {linger: " ms "ms}\n"                                  \
+       "sources:\n  in: {type: stdin}\n"                                                           \
+       "sinks:\n  out: {type: file, input: in, path: /out/out.ndjson}\n"
+  static const char *const pipelines[] = {LINGER("0"), LINGER("95")};
+  struct line lines[40];
+  uint64_t epochs[2];
+  for (size_t i = 0; i < 40; i++) lines[i] = (struct line){MS_US(10) * (int64_t)i, "{\"a\":1}\n"};
+  for (size_t i = 0; i < 2; i++) {
+    struct world world;
+    struct script script = {.lines = lines, .n = 40};
+    script_start(&world, pipelines[i], &script);
+    live_until(&world, &script, SECONDS(1));
+    assert_int_equal(world.figures.records, 40);
+    epochs[i] = world.figures.epoch;
+    world_fini(&world);
+  }
+  assert_in_range(epochs[0], 35, 40);
+  assert_in_range(epochs[1], 4, 5);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(clock_replayed), cmocka_unit_test(quiet_closes),
       cmocka_unit_test(quiet_again),    cmocka_unit_test(future_guard),
-      cmocka_unit_test(punctuation),
+      cmocka_unit_test(punctuation),    cmocka_unit_test(lingering),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
