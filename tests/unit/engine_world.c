@@ -179,6 +179,27 @@ void world_crash(struct world *world, enum sim_unsynced unsynced, uint64_t seed)
   sim_disk_crash(world->disk, unsynced, &random);
 }
 
+int world_life_down_at(struct world *world, uint64_t n, struct err *err) {
+  sim_disk_set_faults(world->disk, (struct sim_disk_faults){.fail_at = n, .fail_is_crash = true});
+  world->calls_max = n;
+  int result = world_life(world, err);
+  world->calls_max = 0;
+  sim_disk_set_faults(world->disk, (struct sim_disk_faults){0});
+  return result;
+}
+
+uint64_t world_lives_cut_short(struct world *world, uint64_t lives_max, uint64_t calls_max,
+                               struct random *random) {
+  struct err err;
+  uint64_t lives = 0;
+  while (lives < lives_max &&
+         world_life_down_at(world, 1 + random_below(random, calls_max), &err) != 0) {
+    world_crash(world, (enum sim_unsynced)random_below(random, 3), random_u64(random));
+    lives++;
+  }
+  return lives;
+}
+
 void world_expect(struct world *world, const char *path, const char *wanted) {
   struct buf have;
   world_get(world->disk, path, &have);

@@ -79,6 +79,12 @@ int world_pair(struct world *world, const char *other, struct err *other_err);
 FILE *world_begin(struct world *world, struct err *err);
 void world_end(struct world *world, FILE *stream);
 const char *world_env(void *arg, const char *name); /* no variable is set */
+/* A life in which the n-th call of the disk fails, and all after it: the machine goes down. */
+int world_life_down_at(struct world *world, uint64_t n, struct err *err);
+/* Up to so many of them, each down at a call that is drawn, until one comes to its end: how many.
+ */
+uint64_t world_lives_cut_short(struct world *world, uint64_t lives_max, uint64_t calls_max,
+                               struct random *random);
 /* A life that must come to its end. */
 void world_live(struct world *world, const char *what);
 /* What was not synced may be gone; the faults are over. */

@@ -7,7 +7,7 @@ endif
 tests_unit_test_sink_file_SOURCES = tests/unit/test_sink_file.c $(SINK_HARNESS)
 tests_unit_test_sink_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_sink_file_LDADD = $(TEST_LIBS)
-tests_unit_test_engine_http_SOURCES = tests/unit/test_engine_http.c $(ENGINE_WORLD)
+tests_unit_test_engine_http_SOURCES = tests/unit/test_engine_http.c tests/unit/receiver.c tests/unit/receiver.h $(ENGINE_WORLD)
 tests_unit_test_engine_http_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_http_LDADD = $(TEST_LIBS)
 tests_unit_test_sink_http_SOURCES = tests/unit/test_sink_http.c $(SINK_HARNESS)

@@ -20,8 +20,8 @@
 
 #define REQUESTS 10
 
-/* Small epochs; epochs of few records, where what two sources gave at once is cut; and a log that
- * is synced late. */
+/* Small epochs; epochs of few records, where what two sources gave at once is cut; a log that is
+ * synced late; and epochs that stay open for a while. */
 static const struct pushed {
   const char *yaml;
   size_t n_addresses;
@@ -31,7 +31,8 @@ static const struct pushed {
                                   "transforms:\n"
                                   "  all: {type: merge, input: [in, two]}\n" OUT("all"),
      2},
-    {HEAD("interval, sync_interval: 10ms", "bytes: 300") OUT("in"), 1}};
+    {HEAD("interval, sync_interval: 10ms", "bytes: 300") OUT("in"), 1},
+    {HEAD("always", "bytes: 2KiB, linger: 5ms") OUT("in"), 1}};
 enum { PIPELINES = sizeof pipelines / sizeof *pipelines };
 
 static bool push(struct world *world) {
@@ -56,15 +57,6 @@ static void push_world(struct world *world, struct pusher *pusher, const struct 
   world->turn = push;
   world->off = off;
   world->arg = pusher;
-}
-
-static int life_down_at(struct world *world, uint64_t n, struct err *err) {
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){.fail_at = n, .fail_is_crash = true});
-  world->calls_max = n;
-  int result = world_life(world, err);
-  world->calls_max = 0;
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){0});
-  return result;
 }
 
 /* The rest is sent; then, in two more lives, all of it again: the first of them begins with a
@@ -101,7 +93,7 @@ static void crash_everywhere(enum sim_unsynced unsynced) {
       char what[64];
       snprintf(what, sizeof what, "pipeline %zu, crash at call %llu", p, (unsigned long long)n);
       push_world(&world, &pusher, &pipelines[p], n);
-      crashes += life_down_at(&world, n, &err) != 0;
+      crashes += world_life_down_at(&world, n, &err) != 0;
       world_crash(&world, unsynced, n);
       uint64_t known = pusher.replayed;
       pusher.settled = true;
@@ -144,16 +136,12 @@ static void crash_again_and_again(void **state) {
     struct world world;
     struct pusher pusher;
     struct random random;
-    struct err err = {0};
     char what[64];
     random_seed(&random, seed);
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     push_world(&world, &pusher, &pipelines[seed % PIPELINES], seed);
     pusher.cut_per_million = seed % 3 == 0 ? 20000 : 0;
-    for (int life = 0; life < 8; life++, lives++) {
-      if (life_down_at(&world, 1 + random_below(&random, 120), &err) == 0) break;
-      world_crash(&world, (enum sim_unsynced)random_below(&random, 3), random_u64(&random));
-    }
+    lives += world_lives_cut_short(&world, 8, 120, &random);
     pusher.cut_per_million = 0;
     finish(&world, &pusher, what);
     unanswered += pusher.unanswered;

@@ -76,15 +76,6 @@ static void play_close(struct world *world, struct play *play) {
   world_fini(world);
 }
 
-static int life_down_at(struct world *world, uint64_t n, struct err *err) {
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){.fail_at = n, .fail_is_crash = true});
-  world->calls_max = n;
-  int result = world_life(world, err);
-  world->calls_max = 0;
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){0});
-  return result;
-}
-
 static uint64_t calls_of(const char *pipeline) {
   struct world world;
   struct play play;
@@ -130,7 +121,7 @@ static void crash_everywhere(enum sim_unsynced unsynced) {
     char what[64];
     snprintf(what, sizeof what, "crash at call %llu", (unsigned long long)n);
     play_open(&world, &play, CHAIN, n);
-    if (life_down_at(&world, n, &err) != 0)
+    if (world_life_down_at(&world, n, &err) != 0)
       crashes++;
     else
       check_chain(&world, &play, what);
@@ -170,16 +161,12 @@ static void crash_again_and_again(void **state) {
     struct world world;
     struct play play;
     struct random random;
-    struct err err = {0};
     char what[64];
     random_seed(&random, seed);
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     play_open(&world, &play, CHAIN, seed);
     play.receiver.trouble = 20;
-    for (int life = 0; life < 8; life++, lives++) {
-      if (life_down_at(&world, 1 + random_below(&random, calls), &err) == 0) break;
-      world_crash(&world, (enum sim_unsynced)random_below(&random, 3), random_u64(&random));
-    }
+    lives += world_lives_cut_short(&world, 8, calls, &random);
     play.receiver.trouble = 5;
     world_live(&world, what);
     check_chain(&world, &play, what);
@@ -246,7 +233,7 @@ static void dropped(void **state) {
     snprintf(what, sizeof what, "crash at call %llu", (unsigned long long)n);
     play_open(&world, &play, ONE("4", "drop"), n + 1);
     if (n > 0) {
-      life_down_at(&world, n, &err);
+      world_life_down_at(&world, n, &err);
       world_crash(&world, SIM_UNSYNCED_MIXED, n);
     }
     world_live(&world, what);
@@ -273,7 +260,7 @@ static void stopped(void **state) {
     char what[64];
     snprintf(what, sizeof what, "crash at call %llu", (unsigned long long)n);
     play_open(&world, &play, ONE("1", "stop"), n);
-    assert_int_equal(life_down_at(&world, n, &err), -1);
+    assert_int_equal(world_life_down_at(&world, n, &err), -1);
     world_crash(&world, (enum sim_unsynced)(n % 3), n);
     for (int life = 0; life < 2; life++) {
       assert_int_equal(world_life(&world, &err), -1);

@@ -45,16 +45,6 @@ static void sim_world(struct world *world, uint64_t seed) {
   assert_int_equal(disk_sync_dir(world->disk, "/in", &err), 0);
 }
 
-/* A life in which the n-th call of the disk fails, and all after it: the machine goes down. */
-static int life_down_at(struct world *world, uint64_t n, struct err *err) {
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){.fail_at = n, .fail_is_crash = true});
-  world->calls_max = n;
-  int result = world_life(world, err);
-  world->calls_max = 0;
-  sim_disk_set_faults(world->disk, (struct sim_disk_faults){0});
-  return result;
-}
-
 static void reference_make(struct world *wanted, uint64_t *calls) {
   sim_world(wanted, 1);
   uint64_t before = sim_disk_calls(wanted->disk);
@@ -73,7 +63,7 @@ static void crash_everywhere(enum sim_unsynced unsynced) {
     char what[64];
     snprintf(what, sizeof what, "crash at call %llu", (unsigned long long)n);
     sim_world(&world, n);
-    if (life_down_at(&world, n, &err) != 0) crashes++;
+    if (world_life_down_at(&world, n, &err) != 0) crashes++;
     world_crash(&world, unsynced, n);
     world_live(&world, what);
     world_same(&world, &wanted, outputs, what);
@@ -109,14 +99,11 @@ static void crash_again_and_again(void **state) {
   for (uint64_t seed = 1; seed <= 200; seed++) {
     struct world world;
     struct random random;
-    struct err err = {0};
     char what[64];
     random_seed(&random, seed);
     snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
     sim_world(&world, seed);
-    int lives = 0;
-    while (lives++ < 12 && life_down_at(&world, 1 + random_below(&random, calls), &err) != 0)
-      world_crash(&world, (enum sim_unsynced)random_below(&random, 3), random_u64(&random));
+    world_lives_cut_short(&world, 12, calls, &random);
     world_live(&world, what);
     world_same(&world, &wanted, outputs, what);
     world_fini(&world);
