@@ -48,31 +48,18 @@ void run_figures_errors(struct stage_figures *figures, const struct row_errors *
   }
 }
 
-static enum partition_state state_of(const struct partition_time *partition) {
-  if (partition->ended) return PARTITION_ENDED;
-  return partition->idle && !partition->behind ? PARTITION_IDLE : PARTITION_ACTIVE;
-}
-
 void run_figures_partitions(struct stage_run *run) {
   struct source_figures *figures = run->figures.source;
-  uint64_t n[PARTITION_STATES] = {0};
-  int64_t least = -1;
-  for (size_t i = 0; i < run->time.n_partitions; i++) {
-    const struct partition_time *partition = &run->time.partitions[i];
+  const struct source_time *time = &run->time;
+  for (size_t i = 0; i < time->n_partitions && i < FIGURES_PARTITIONS; i++) {
+    const struct partition_time *partition = &time->partitions[i];
     if (!partition->known) continue;
-    enum partition_state state = state_of(partition);
-    n[state]++;
-    if (source_time_counts(partition) &&
-        (least < 0 || partition->watermark_us < run->time.partitions[least].watermark_us)) {
-      least = (int64_t)i;
-    }
-    if (i >= FIGURES_PARTITIONS) continue;
     atomic_store_explicit(&figures->watermark_us[i], partition->watermark_us, memory_order_relaxed);
-    atomic_store_explicit(&figures->state[i], (int)state, memory_order_relaxed);
+    atomic_store_explicit(&figures->state[i], (int)partition->state, memory_order_relaxed);
   }
   for (int s = 0; s < PARTITION_STATES; s++)
-    atomic_store_explicit(&figures->partitions[s], n[s], memory_order_relaxed);
-  atomic_store_explicit(&figures->least, least, memory_order_relaxed);
+    atomic_store_explicit(&figures->partitions[s], time->n_of[s], memory_order_relaxed);
+  atomic_store_explicit(&figures->least, source_time_least(time), memory_order_relaxed);
 }
 
 void run_figures_keys(struct stage_run *run) {

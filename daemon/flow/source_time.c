@@ -7,18 +7,21 @@
 #include <stdlib.h>
 
 #define IDLE_TIMEOUT_OF_SEVERAL_US (30 * TIME_SECOND_US)
+#define FEW_PARTITIONS 64 /* for these all are asked when the next goes idle */
 
 void source_time_init(struct source_time *time, const struct source_common *common, bool bounded) {
   *time = (struct source_time){.common = common,
                                .bounded = bounded,
                                .watermark_us = TIME_MIN_US,
                                .idle_since_us = TIME_MIN_US,
-                               .idle_from_us = TIME_MIN_US};
+                               .idle_from_us = TIME_MIN_US,
+                               .idle_check_us = TIME_MIN_US};
   time->track.start_us = TIME_MIN_US;
 }
 
 void source_time_fini(struct source_time *time) {
   free(time->partitions);
+  free(time->least);
   watermark_track_fini(&time->track);
   *time = (struct source_time){0};
 }
@@ -29,28 +32,58 @@ void source_time_fini(struct source_time *time) {
 static int64_t idle_timeout_us(const struct source_time *time) {
   if (time->common->idle_timeout_us >= 0) return time->common->idle_timeout_us;
   if (time->bounded) return 0;
-  size_t known = 0;
-  for (size_t i = 0; i < time->n_partitions; i++)
-    known += time->partitions[i].known && !time->partitions[i].ended;
-  return known > 1 ? IDLE_TIMEOUT_OF_SEVERAL_US : 0;
+  uint64_t live = time->n_of[PARTITION_ACTIVE] + time->n_of[PARTITION_IDLE];
+  return live > 1 ? IDLE_TIMEOUT_OF_SEVERAL_US : 0;
 }
 
 /* A partition counts while it may still hold the watermark back. One that returns from idleness
  * counts again once its own watermark has caught up with the source's. */
-bool source_time_counts(const struct partition_time *partition) {
+static bool counts(const struct partition_time *partition) {
   return partition->known && !partition->ended && !partition->idle;
 }
 
-static int64_t minimum(const struct source_time *time, bool *any) {
-  int64_t least = TIME_MAX_US;
-  *any = false;
-  for (size_t i = 0; i < time->n_partitions; i++) {
-    const struct partition_time *partition = &time->partitions[i];
-    if (!source_time_counts(partition)) continue;
-    *any = true;
-    if (partition->watermark_us < least) least = partition->watermark_us;
+static int64_t leaf_of(const struct source_time *time, size_t i) {
+  bool there = i < time->n_partitions && counts(&time->partitions[i]);
+  return there ? time->partitions[i].watermark_us : TIME_MAX_US;
+}
+
+static int64_t lesser(const int64_t *least, size_t node) {
+  return least[2 * node] < least[2 * node + 1] ? least[2 * node] : least[2 * node + 1];
+}
+
+static void tree_grow(struct source_time *time) {
+  if (time->n_partitions <= time->n_leaves) return;
+  while (time->n_leaves < time->n_partitions)
+    time->n_leaves = time->n_leaves > 0 ? 2 * time->n_leaves : 1;
+  time->least = mem_realloc(time->least, 2 * time->n_leaves * sizeof *time->least);
+  for (size_t i = 0; i < time->n_leaves; i++) time->least[time->n_leaves + i] = leaf_of(time, i);
+  for (size_t node = time->n_leaves; node-- > 1;) time->least[node] = lesser(time->least, node);
+}
+
+/* Something about the partition has changed: the counts and the tree follow. */
+static void changed(struct source_time *time, struct partition_time *partition) {
+  if (partition->stands) time->n_of[partition->state]--;
+  partition->stands = partition->known;
+  partition->state = partition->ended                        ? PARTITION_ENDED
+                     : partition->idle && !partition->behind ? PARTITION_IDLE
+                                                             : PARTITION_ACTIVE;
+  if (partition->stands) time->n_of[partition->state]++;
+  size_t i = (size_t)(partition - time->partitions), node = time->n_leaves + i;
+  time->least[node] = leaf_of(time, i);
+  while (node > 1) {
+    node /= 2;
+    int64_t least = lesser(time->least, node);
+    if (time->least[node] == least) return;
+    time->least[node] = least;
   }
-  return least;
+}
+
+int64_t source_time_least(const struct source_time *time) {
+  if (time->n_leaves == 0 || time->least[1] == TIME_MAX_US) return -1;
+  size_t node = 1;
+  while (node < time->n_leaves)
+    node = time->least[2 * node] <= time->least[2 * node + 1] ? 2 * node : 2 * node + 1;
+  return (int64_t)(node - time->n_leaves);
 }
 
 static void advance_to(struct source_time *time, uint64_t ord, int64_t watermark_us) {
@@ -60,9 +93,33 @@ static void advance_to(struct source_time *time, uint64_t ord, int64_t watermark
 }
 
 static void recompute(struct source_time *time, uint64_t ord) {
-  bool any;
-  int64_t least = minimum(time, &any);
-  if (any) advance_to(time, ord, least);
+  if (time->n_leaves > 0 && time->least[1] != TIME_MAX_US) advance_to(time, ord, time->least[1]);
+}
+
+/* Those that have been quiet for too long become idle. Whether any was not before. */
+static bool idle_find(struct source_time *time, int64_t clock_us, int64_t timeout_us) {
+  bool any = false;
+  time->idle_check_us = TIME_MAX_US;
+  for (size_t i = 0; i < time->n_partitions; i++) {
+    struct partition_time *partition = &time->partitions[i];
+    if (!partition->known || partition->ended) continue;
+    int64_t due_us = partition->active_us + timeout_us;
+    if (clock_us >= due_us) {
+      any |= !partition->idle;
+      partition->idle = true;
+      partition->behind = false;
+      changed(time, partition);
+    } else if (due_us < time->idle_check_us) {
+      time->idle_check_us = due_us;
+    }
+  }
+  return any;
+}
+
+/* It has been heard of at this clock. */
+static void idle_check_by(struct source_time *time, int64_t clock_us) {
+  int64_t due_us = clock_us + idle_timeout_us(time);
+  if (due_us < time->idle_check_us) time->idle_check_us = due_us;
 }
 
 void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clock_us) {
@@ -70,28 +127,17 @@ void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clo
   if (time->ended) return;
   int64_t timeout = idle_timeout_us(time);
   if (timeout <= 0) return;
-  size_t waiting = 0, idle = 0;
-  bool changed = false;
-  for (size_t i = 0; i < time->n_partitions; i++) {
-    struct partition_time *partition = &time->partitions[i];
-    if (!partition->known || partition->ended) continue;
-    if (clock_us - partition->active_us >= timeout) {
-      changed |= !partition->idle;
-      partition->idle = true;
-      partition->behind = false;
-    }
-    /* One that is behind does not count, yet is not idle either. */
-    if (partition->idle && !partition->behind)
-      idle++;
-    else
-      waiting++;
-  }
-  if (waiting > 0) {
+  bool any = clock_us >= time->idle_check_us && idle_find(time, clock_us, timeout);
+  /* One that is behind does not count, yet is not idle either. */
+  if (time->n_of[PARTITION_ACTIVE] > 0) {
     time->idle_since_us = TIME_MIN_US;
-    if (changed) recompute(time, first_ord);
+    if (any) recompute(time, first_ord);
     return;
   }
-  if (idle == 0 || time->common->when_idle != 0 || time->watermark_us == TIME_MIN_US) return;
+  if (time->n_of[PARTITION_IDLE] == 0 || time->common->when_idle != 0 ||
+      time->watermark_us == TIME_MIN_US) {
+    return;
+  }
   if (time->idle_since_us == TIME_MIN_US) {
     time->idle_since_us = clock_us;
     time->idle_from_us = time->watermark_us;
@@ -106,10 +152,15 @@ void source_time_add_partition(struct source_time *time, uint32_t partition, int
     time->partitions[time->n_partitions++] =
         (struct partition_time){.watermark_us = TIME_MIN_US, .newest_us = TIME_MIN_US};
   }
+  tree_grow(time);
   struct partition_time *added = &time->partitions[partition];
-  if (added->known) return;
+  if (added->known && !added->ended) return;
+  added->watermark_us = added->newest_us = TIME_MIN_US;
+  added->ended = added->idle = added->behind = false;
   added->known = true;
   added->active_us = clock_us;
+  changed(time, added);
+  idle_check_by(time, clock_us);
 }
 
 /* The partition has a record again: it is active, and counts when it has caught up; with the others
@@ -121,6 +172,8 @@ static void returned(struct source_time *time, struct partition_time *partition,
   if (!partition->idle) return;
   partition->behind = partition->watermark_us < time->watermark_us;
   partition->idle = partition->behind;
+  changed(time, partition);
+  idle_check_by(time, clock_us);
   if (!partition->idle) recompute(time, ord);
 }
 
@@ -129,8 +182,9 @@ static void partition_advance(struct source_time *time, struct partition_time *p
   if (watermark_us <= partition->watermark_us) return;
   bool was_least = partition->watermark_us <= time->watermark_us;
   partition->watermark_us = watermark_us;
+  changed(time, partition);
   returned(time, partition, ord, clock_us);
-  if (was_least && source_time_counts(partition)) recompute(time, ord);
+  if (was_least && counts(partition)) recompute(time, ord);
 }
 
 void source_time_rows(struct source_time *time, uint32_t partition_number, const struct view *view,
@@ -179,6 +233,7 @@ void source_time_punctuation(struct source_time *time, uint32_t partition, uint6
 void source_time_end_partition(struct source_time *time, uint32_t partition, uint64_t last_ord) {
   if (partition >= time->n_partitions) return;
   time->partitions[partition].ended = true;
+  changed(time, &time->partitions[partition]);
   recompute(time, last_ord);
 }
 
@@ -195,6 +250,8 @@ int64_t source_time_next_clock_us(const struct source_time *time, int64_t wanted
     if (wanted_us <= time->watermark_us) return TIME_MAX_US;
     return time->idle_since_us + (wanted_us - time->idle_from_us);
   }
+  if (time->n_partitions > FEW_PARTITIONS && time->idle_check_us != TIME_MIN_US)
+    return time->idle_check_us; /* by then it may be later */
   int64_t next = TIME_MAX_US;
   for (size_t i = 0; i < time->n_partitions; i++) {
     const struct partition_time *partition = &time->partitions[i];
@@ -246,6 +303,8 @@ int source_time_load(struct source_time *time, struct slice body, size_t *at) {
     array_grow((void **)&time->partitions, &time->cap_partitions, time->n_partitions,
                sizeof *time->partitions);
     time->partitions[time->n_partitions++] = partition;
+    tree_grow(time);
+    changed(time, &time->partitions[time->n_partitions - 1]);
   }
   return 0;
 }

@@ -4,6 +4,7 @@
 #define TIDEMARK_FLOW_SOURCE_TIME_H
 
 #include "daemon/base/quantiles.h"
+#include "daemon/flow/figures.h"
 #include "daemon/flow/plugin.h"
 
 struct partition_time {
@@ -13,6 +14,8 @@ struct partition_time {
   bool known, ended;
   bool idle;   /* it does not hold the watermark back */
   bool behind; /* idle, but its records come again: it has yet to catch up with the source */
+  bool stands; /* it is counted in source_time.n_of, as this: */
+  enum partition_state state;
 };
 
 struct source_time {
@@ -20,6 +23,12 @@ struct source_time {
   bool bounded;
   struct partition_time *partitions;
   size_t n_partitions, cap_partitions;
+  uint64_t n_of[PARTITION_STATES];
+  /* A tree over the watermarks of those that count (others: TIME_MAX_US): leaves from [n_leaves]
+   * on, above each two the lesser, the least of all at [1]. */
+  int64_t *least;
+  size_t n_leaves;
+  int64_t idle_check_us; /* before this clock no partition goes idle */
   bool ended;
   int64_t watermark_us;  /* of the source; never goes back */
   int64_t idle_since_us; /* clock at which all partitions were idle; TIME_MIN_US: they are not */
@@ -32,6 +41,7 @@ void source_time_fini(struct source_time *time);
 
 /* An epoch begins: partitions go idle by the clock, and an idle source's watermark goes on. */
 void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clock_us);
+/* Of one that has ended: the number is another partition's from here on. */
 void source_time_add_partition(struct source_time *time, uint32_t partition, int64_t clock_us);
 /* The rows of one view of a partition, in order. */
 void source_time_rows(struct source_time *time, uint32_t partition, const struct view *view,
@@ -40,8 +50,8 @@ void source_time_rows(struct source_time *time, uint32_t partition, const struct
  * that its partition had before it, whatever the watermark is. Before source_time_rows(). */
 void source_time_lateness(struct source_time *time, uint32_t partition, const struct view *view,
                           struct quantiles *lateness);
-/* Whether the partition may hold the watermark back. */
-bool source_time_counts(const struct partition_time *partition);
+/* The partition that holds the watermark back, or -1. */
+int64_t source_time_least(const struct source_time *time);
 /* A punctuation: the partition's watermark is said by the row with this ord. */
 void source_time_punctuation(struct source_time *time, uint32_t partition, uint64_t ord,
                              int64_t watermark_us, int64_t clock_us);

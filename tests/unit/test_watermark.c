@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "daemon/flow/source_time.h"
+#include "daemon/io/random.h"
 
 static void steps_grow_strictly(void **state) {
   (void)state;
@@ -143,6 +144,86 @@ static void bounded_is_not_idle(void **state) {
   }
 }
 
+/* The same, told in the plainest way: all partitions are asked each time. */
+struct plain {
+  int64_t watermark_us, active_us;
+  bool known, ended, idle, behind;
+};
+
+static int64_t plain_least(const struct plain *list, size_t n, int64_t now_us) {
+  int64_t least = TIME_MAX_US;
+  for (size_t i = 0; i < n; i++) {
+    if (list[i].known && !list[i].ended && !list[i].idle && list[i].watermark_us < least)
+      least = list[i].watermark_us;
+  }
+  return least == TIME_MAX_US || least < now_us ? now_us : least;
+}
+
+/* Many partitions that begin, advance, go idle, return and end, and whose numbers come again. */
+static void many_partitions(void **state) {
+  (void)state;
+  enum { MANY = 300, TIMEOUT_US = 50 };
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    struct source_common common = {.idle_timeout_us = TIMEOUT_US, .when_idle = 1};
+    struct source_time time;
+    struct plain list[MANY] = {{0}};
+    struct random random;
+    int64_t watermark_us = TIME_MIN_US, clock_us = 0;
+    uint64_t ended = 0, returned = 0, ord = 0;
+    random_seed(&random, seed);
+    source_time_init(&time, &common, false);
+    for (int step = 0; step < 20000; step++) {
+      size_t p = random_below(&random, MANY);
+      struct plain *plain = &list[p];
+      if (!plain->known || plain->ended) {
+        source_time_add_partition(&time, (uint32_t)p, clock_us);
+        *plain = (struct plain){TIME_MIN_US, clock_us, true, false, false, false};
+      } else if (random_below(&random, 200) == 0) {
+        source_time_end_partition(&time, (uint32_t)p, ++ord);
+        plain->ended = true;
+        ended++;
+        watermark_us = plain_least(list, MANY, watermark_us);
+      } else {
+        int64_t to_us = clock_us * 10 + (int64_t)random_below(&random, 3000);
+        source_time_punctuation(&time, (uint32_t)p, ++ord, to_us, clock_us);
+        if (to_us > plain->watermark_us) {
+          plain->watermark_us = to_us;
+          plain->active_us = clock_us;
+          returned += plain->idle;
+          plain->behind = plain->idle && to_us < watermark_us;
+          plain->idle = plain->behind;
+          watermark_us = plain_least(list, MANY, watermark_us);
+        }
+      }
+      if (random_below(&random, 8) == 0) {
+        clock_us += (int64_t)random_below(&random, 6);
+        source_time_begin(&time, ++ord, clock_us);
+        for (size_t i = 0; i < MANY; i++) {
+          if (!list[i].known || list[i].ended || clock_us - list[i].active_us < TIMEOUT_US)
+            continue;
+          list[i].idle = true;
+          list[i].behind = false;
+        }
+        watermark_us = plain_least(list, MANY, watermark_us);
+      }
+      if (time.watermark_us != watermark_us)
+        fail_msg("seed %d, step %d: %lld, not %lld", (int)seed, step, (long long)time.watermark_us,
+                 (long long)watermark_us);
+      int64_t least = source_time_least(&time);
+      if (least >= 0) assert_true(list[least].known && !list[least].ended && !list[least].idle);
+    }
+    uint64_t idle = 0, live = 0;
+    for (size_t i = 0; i < MANY; i++) {
+      idle += list[i].known && !list[i].ended && list[i].idle && !list[i].behind;
+      live += list[i].known && !list[i].ended;
+    }
+    assert_int_equal(time.n_of[PARTITION_IDLE], idle);
+    assert_int_equal(time.n_of[PARTITION_ACTIVE] + time.n_of[PARTITION_IDLE], live);
+    assert_true(ended > 30 && returned > 30);
+    source_time_fini(&time);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(steps_grow_strictly),
@@ -151,6 +232,7 @@ int main(void) {
       cmocka_unit_test(who_returns_leads),
       cmocka_unit_test(who_is_behind_is_waited_for),
       cmocka_unit_test(bounded_is_not_idle),
+      cmocka_unit_test(many_partitions),
   };
   return cmocka_run_group_tests_name("watermark", tests, NULL, NULL);
 }
