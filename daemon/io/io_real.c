@@ -7,6 +7,7 @@
 int io_real_open(struct io *io, struct err *err) {
   struct loop *loop = loop_real_new(err);
   if (loop == NULL) return -1;
+  struct threads *threads = threads_real_new();
   *io = (struct io){
       .clock = clock_real_new(),
       .random = mem_alloc(sizeof(struct random)),
@@ -15,8 +16,9 @@ int io_real_open(struct io *io, struct err *err) {
       .datagrams = datagrams_real_new(loop),
       .processes = processes_real_new(loop),
       .fetch = fetch_real_new(loop),
+      .kafka = kafka_real_new(loop, threads),
       .loop = loop,
-      .threads = threads_real_new(),
+      .threads = threads,
       .notify = notify_real_new(),
       .watch = watch_real_new(loop),
       .memory = memory_real_new(),
@@ -29,6 +31,7 @@ int io_real_open(struct io *io, struct err *err) {
 void io_real_close(struct io *io) {
   notify_free(io->notify);
   memory_free(io->memory);
+  kafka_free(io->kafka);
   threads_free(io->threads);
   fetch_free(io->fetch);
   processes_free(io->processes);

@@ -21,6 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct threads; /* exec.h */
+
 struct kafka; /* makes clients; real or simulated */
 struct kafka_consumer;
 struct kafka_producer;
@@ -260,7 +262,8 @@ struct kafka_producer {
   struct kafka *kafka;
 };
 
-struct kafka *kafka_real_new(struct loop *loop); /* on a real loop; librdkafka's */
-void kafka_free(struct kafka *kafka);            /* its clients before it; NULL is fine */
+/* On a real loop, librdkafka's; what blocks runs on these threads. */
+struct kafka *kafka_real_new(struct loop *loop, struct threads *threads);
+void kafka_free(struct kafka *kafka); /* its clients before it; NULL is fine */
 
 #endif

@@ -22,6 +22,13 @@ libtidemark_a_SOURCES += \
 	daemon/io/io_real.c \
 	daemon/io/io_sim.c daemon/io/io_sim.h \
 	daemon/io/kafka.c daemon/io/kafka.h \
+	daemon/io/kafka_real.c daemon/io/kafka_real.h \
+	daemon/io/kafka_real_client.c \
+	daemon/io/kafka_real_consumer.c \
+	daemon/io/kafka_real_positions.c \
+	daemon/io/kafka_real_producer.c \
+	daemon/io/kafka_real_settings.c \
+	daemon/io/kafka_real_transaction.c \
 	daemon/io/kafka_sim.c daemon/io/kafka_sim.h daemon/io/kafka_sim_impl.h \
 	daemon/io/kafka_sim_consumer.c \
 	daemon/io/kafka_sim_producer.c \
