@@ -412,4 +412,5 @@ void dedup_last_definition(const struct dedup *dedup, struct buf *out) {
     buf_printf(&text, " %s", value_type_name(slot->type));
     definition_put(out, "field of the records held", buf_slice(&text));
   }
+  buf_fini(&text);
 }
