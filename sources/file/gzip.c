@@ -112,15 +112,8 @@ static int inflate_some(struct gzip *gzip, struct disk_file *file, unsigned char
       if (next_member(gzip, file, err) != 0) return -1;
       continue;
     }
-    if (gzip->z.avail_in == 0) {
-      if (refill(gzip, file, err) != 0) return -1;
-      if (gzip->z.avail_in == 0)
-        return err_set(
-            err, ERR_DATA,
-            "%s: byte %llu: the file ends in the middle of its compressed data; what was "
-            "before has been read",
-            disk_path(file), (unsigned long long)gzip->file_offset);
-    }
+    if (gzip->z.avail_in == 0 && refill(gzip, file, err) != 0) return -1;
+    bool file_ended = gzip->z.avail_in == 0; /* output that found no room may wait inside */
     size_t room = len - *got;
     if (room > 1u << 30) room = 1u << 30;
     gzip->z.next_out = data + *got;
@@ -136,6 +129,11 @@ static int inflate_some(struct gzip *gzip, struct disk_file *file, unsigned char
       return err_set(err, ERR_DATA, "%s: byte %llu: the compressed data is broken: %s",
                      disk_path(file), (unsigned long long)gzip_file_bytes(gzip),
                      gzip->z.msg != NULL ? gzip->z.msg : "not gzip");
+    } else if (file_ended && made == 0) {
+      return err_set(err, ERR_DATA,
+                     "%s: byte %llu: the file ends in the middle of its compressed data; what was "
+                     "before has been read",
+                     disk_path(file), (unsigned long long)gzip->file_offset);
     }
   }
   return 0;
