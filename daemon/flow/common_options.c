@@ -3,6 +3,9 @@
 
 #include "daemon/flow/plugin.h"
 
+/* With it the watermark of any time is one (source_time.c). */
+#define LATENESS_MAX_US (INT64_C(3000000) * TIME_DAY_US)
+
 static const char *const unit_names[] = {"s", "ms", "us", "ns", NULL}; /* enum time_unit */
 static const char *const when_idle_names[] = {"advance", "hold", NULL};
 static const char *const on_error_names[] = {"dead_letter", "drop", "stop", NULL};
@@ -22,10 +25,12 @@ static const struct option watermark_options[] = {
      .type = OPTION_DURATION,
      .offset = offsetof(struct source_common, max_lateness_us),
      .fallback = "0",
+     .max = LATENESS_MAX_US,
      .text = "how far behind the newest event time the watermark stays"},
     {.name = "idle_timeout",
      .type = OPTION_DURATION,
      .offset = offsetof(struct source_common, idle_timeout_us),
+     .max = LATENESS_MAX_US,
      .text =
          "after so long without a record a partition no longer holds the watermark back "
          "(default: 30s for several partitions; off for one, and for a source that has an end)"},

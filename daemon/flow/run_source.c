@@ -68,7 +68,7 @@ static struct batch *enveloped(const struct stage *stage, const struct chunk *ch
 static int time_of_value(const struct source_common *common, const struct value *v, int64_t *us) {
   enum time_unit unit = (enum time_unit)common->event_time_unit;
   switch (v->type) {
-  case VALUE_TIMESTAMP: *us = v->integer; return 0;
+  case VALUE_TIMESTAMP: *us = v->integer; return time_in_range(*us) ? 0 : -1;
   case VALUE_INT: return time_of_number(v->integer, unit, us);
   case VALUE_DOUBLE: return time_of_double(v->number, unit, us);
   case VALUE_TEXT:

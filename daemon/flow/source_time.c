@@ -8,6 +8,9 @@
 
 #define IDLE_TIMEOUT_OF_SEVERAL_US (30 * TIME_SECOND_US)
 #define FEW_PARTITIONS 64 /* for these all are asked when the next goes idle */
+/* Clocks, times and their watermarks are nearer to 1970 than this: sums of a few do not overflow.
+ */
+#define MOMENT_BOUND_US (INT64_C(1) << 60)
 
 void source_time_init(struct source_time *time, const struct source_common *common, bool bounded) {
   *time = (struct source_time){.common = common,
@@ -24,6 +27,15 @@ void source_time_fini(struct source_time *time) {
   free(time->least);
   watermark_track_fini(&time->track);
   *time = (struct source_time){0};
+}
+
+/* Not one of the two ends of time. */
+static bool is_moment(int64_t us) {
+  return us > -MOMENT_BOUND_US && us < MOMENT_BOUND_US;
+}
+
+static bool is_watermark(int64_t us) {
+  return us == TIME_MIN_US || is_moment(us);
 }
 
 /* Default: off for one partition, 30 s for several (SEMANTICS 1). 0 or less: off. What a bounded
@@ -135,7 +147,7 @@ void source_time_begin(struct source_time *time, uint64_t first_ord, int64_t clo
     return;
   }
   if (time->n_of[PARTITION_IDLE] == 0 || time->common->when_idle != 0 ||
-      time->watermark_us == TIME_MIN_US) {
+      !is_moment(time->watermark_us)) {
     return;
   }
   if (time->idle_since_us == TIME_MIN_US) {
@@ -288,12 +300,17 @@ int source_time_load(struct source_time *time, struct slice body, size_t *at) {
       n > LIMIT_PARTITIONS) {
     return -1;
   }
+  if (!is_watermark(time->watermark_us) && time->watermark_us != TIME_MAX_US) return -1;
+  if (!is_watermark(time->idle_since_us) || !is_watermark(time->idle_from_us) ||
+      (time->idle_since_us != TIME_MIN_US && time->idle_from_us == TIME_MIN_US))
+    return -1;
   time->ended = ended != 0;
   for (uint64_t i = 0; i < n; i++) {
     struct partition_time partition = {.newest_us = TIME_MIN_US};
     if (field_get_u32(body, at, &flags) != 0 ||
         field_get_i64(body, at, &partition.watermark_us) != 0 ||
-        field_get_i64(body, at, &partition.active_us) != 0) {
+        field_get_i64(body, at, &partition.active_us) != 0 ||
+        !is_watermark(partition.watermark_us) || !is_moment(partition.active_us)) {
       return -1;
     }
     partition.known = flags & SAVED_KNOWN;

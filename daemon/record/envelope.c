@@ -8,6 +8,7 @@
 #include "daemon/record/envelope.h"
 
 #include "daemon/record/json_scalar.h"
+#include "daemon/record/time.h"
 
 #include <endian.h>
 #include <openssl/evp.h>
@@ -177,10 +178,9 @@ static int envelope_get(struct tail *tail, struct arena *arena, struct envelope 
       get_u32(reader, &headers) != 0 || get_bytes(reader, key, &envelope->key) != 0 ||
       headers == NONE || get_bytes(reader, headers, &list) != 0 ||
       get_bytes(&tail->values, value, &envelope->value) != 0 ||
-      tail->values.at == tail->values.end) {
+      tail->values.at == tail->values.end || *tail->values.at++ != '\n') {
     return -1;
   }
-  tail->values.at++;
   envelope->time_us = (int64_t)time;
   envelope->headers = NULL;
   envelope->n_headers = 0;
@@ -296,7 +296,7 @@ static struct value headers_value(const struct envelope *envelope, struct arena 
 }
 
 struct value envelope_time(const struct envelope *envelope) {
-  return envelope->time_us == ENVELOPE_NO_TIME ? value_null() : value_timestamp(envelope->time_us);
+  return time_in_range(envelope->time_us) ? value_timestamp(envelope->time_us) : value_null();
 }
 
 static struct value field_value(struct batch *batch, uint32_t row, enum envelope_field field,

@@ -48,7 +48,7 @@ struct batch *envelope_batch(const struct rowset *rowset, struct slice chunk);
 /* Fills the slots of envelopes' fields in a batch made by envelope_batch(). */
 void envelope_fill(struct batch *batch);
 
-/* A timestamp or null. */
+/* A timestamp; null when there is none, or not one of the years 1 to 9999. */
 struct value envelope_time(const struct envelope *envelope);
 
 enum envelope_field {

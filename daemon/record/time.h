@@ -20,6 +20,9 @@
 #define TIME_MIN_US INT64_MIN
 #define TIME_MAX_US INT64_MAX
 
+/* Of the years 1 to 9999, as the times of records are. */
+bool time_in_range(int64_t us);
+
 struct time_fields {
   int32_t year;       /* 1..9999 */
   int32_t month, day; /* from 1 */

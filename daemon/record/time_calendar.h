@@ -15,7 +15,6 @@ static inline int64_t time_floor_div(int64_t a, int64_t b) {
   return a / b - (a % b != 0 && (a % b < 0) != (b < 0));
 }
 
-bool time_in_range(int64_t us);
 int64_t time_days_of_date(int64_t year, int month, int day); /* since 1970-01-01 */
 bool time_leap_year(int64_t year);
 int time_days_of_month(int64_t year, int month);

@@ -390,7 +390,8 @@ int dedup_last_load(struct dedup *dedup, struct dedup_shard *shard, struct slice
     if (!created) return -1;
     for (uint32_t k = 0; k < n; k++) {
       if (field_get_i64(body, at, &time_us) != 0 || field_get_u64(body, at, &arrival) != 0 ||
-          field_get_bytes(body, at, &bytes) != 0 || !row_bytes_good(dedup->mirror, bytes))
+          field_get_bytes(body, at, &bytes) != 0 || !row_bytes_good(dedup->mirror, bytes) ||
+          !time_in_range(time_us))
         return -1;
       hold_attach(shard, last, hold_new(shard, time_us, arrival, bytes));
     }
