@@ -14,7 +14,7 @@ source=${source:-../..}
 jobs=$(nproc)
 
 # shellcheck disable=SC2046 # a list of names
-sh "$here/tests/packages.sh" $(sed -n 's/^[a-z]*: //p' "$here/tests/packages.list")
+sh "$here/tests/packages.sh" $(sed -n 's/^\(build\|test\): //p' "$here/tests/packages.list")
 
 mkdir -p "$build"
 "$here/autogen.sh" >"$build/autogen.log" 2>&1 || { cat "$build/autogen.log"; exit 1; }

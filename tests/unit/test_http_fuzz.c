@@ -4,20 +4,13 @@
  *     test_http_fuzz [ROUNDS [SEED]]
  *
  * The seed is fixed unless given, so that a failure can be had again. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-
-#include <cmocka.h>
-
+#include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
-#include "daemon/io/io_sim.h"
-#include "tests/unit/http_client.h"
-#include "tests/unit/http_echo.h"
+#include "daemon/io/random.h"
+#include "tests/unit/http_pieces.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SEED(text)                                                                                 \
@@ -95,41 +88,6 @@ static void mutate(struct buf *text, struct random *random) {
   }
 }
 
-/* What the server says to the bytes, cut into pieces of up to piece_max. */
-static char *answers(struct slice bytes, uint64_t seed, size_t piece_max) {
-  struct io io;
-  struct err err;
-  struct disk *disk = sim_disk_new();
-  if (io_sim_open(&io, seed, 1700000000000000, disk, &err) != 0) fail_msg("%s", err.text);
-  struct http_limits limits = http_limits_default;
-  limits.head_bytes_max = 300;
-  limits.body_bytes_max = 200;
-  struct http_echo echo;
-  http_echo_open(&echo, &io, "127.0.0.1:0", &limits);
-  struct http_client client;
-  http_client_open(&client, &io, http_server_address(echo.server));
-  while (bytes.len > 0) {
-    size_t len = 1 + random_below(io.random, bytes.len < piece_max ? bytes.len : piece_max);
-    http_client_send(&client, (struct slice){bytes.data, len});
-    bytes.data += len;
-    bytes.len -= len;
-    for (uint64_t n = random_below(io.random, 6); n > 0; n--) loop_wait(io.loop, 0, &err);
-  }
-  http_client_end(&client);
-  http_client_until_ended(&client);
-  char *text = mem_strdup(http_client_got(&client));
-  http_client_close(&client);
-  struct http_server_figures figures;
-  while (http_server_figures(echo.server, &figures), figures.connections > 0)
-    loop_wait(io.loop, 1000000, &err);
-  assert_int_equal(figures.body_bytes, 0);
-  assert_int_equal(echo.n_waiting, 0);
-  http_echo_close(&echo);
-  io_sim_close(&io);
-  disk_free(disk);
-  return text;
-}
-
 int main(int argc, char **argv) {
   unsigned long rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 2000;
   uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 20261121;
@@ -141,8 +99,9 @@ int main(int argc, char **argv) {
     struct buf text = {0};
     buf_put_slice(&text, seeds[round % n_seeds]);
     if (round >= n_seeds) mutate(&text, &random);
-    char *whole = answers(buf_slice(&text), seed + round, SIZE_MAX);
-    char *cut = answers(buf_slice(&text), seed + round + 1, 1 + random_below(&random, 30));
+    char *whole = http_pieces_answers(buf_slice(&text), seed + round, SIZE_MAX);
+    char *cut =
+        http_pieces_answers(buf_slice(&text), seed + round + 1, 1 + random_below(&random, 30));
     if (strcmp(whole, cut) != 0) {
       fprintf(stderr, "seed %llu, round %lu: whole:\n%s\nin pieces:\n%s\nrequest:\n",
               (unsigned long long)seed, round, whole, cut);
