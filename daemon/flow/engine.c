@@ -402,9 +402,14 @@ static void sources_make(struct engine *engine) {
       sink->instance = stage->component->instance;
       diag_where_init(&sink->where, engine->settings->name, "sink", stage->name);
       sink->id = mem_printf("%s/%s", engine->settings->name, stage->name);
-      sink->ctx = (struct sink_ctx){
-          engine->io,   engine->diag, &sink->where, sink->id, stage->component->common,
-          stage->codec, sink};
+      sink->ctx = (struct sink_ctx){.io = engine->io,
+                                    .diag = engine->diag,
+                                    .where = &sink->where,
+                                    .id = sink->id,
+                                    .common = stage->component->common,
+                                    .codec = stage->codec,
+                                    .engine = sink,
+                                    .early = engine->settings->delivery == DELIVERY_AT_LEAST_ONCE};
       buf_init(&sink->state);
       buf_init(&sink->rejected);
     }

@@ -339,6 +339,8 @@ struct sink_ctx {
   const struct sink_common *common;
   const struct codec *codec;
   struct engine_sink *engine;
+  bool early; /* at_least_once: a batch may come before the log has its epoch, and after a crash
+               * one of the same number may hold other records */
 };
 
 /* open() said "not yet", and now it is. */

@@ -17,6 +17,7 @@
  * top, so there are never more than the halvings of 32 bits. */
 #include "sinks/http/sender.h"
 
+#include "daemon/base/hash.h"
 #include "daemon/base/histogram.h"
 #include "daemon/base/mem.h"
 #include "daemon/flow/metrics.h"
@@ -167,6 +168,8 @@ static void lane_send(struct lane *lane) {
              (unsigned long long)sender->batch->epoch, (unsigned)lane->request);
   if (to - lane->from < request_of(lane)->n)
     buf_printf(&key, ".%u-%u", (unsigned)lane->from, (unsigned)to - 1);
+  if (sender->ctx->early)
+    buf_printf(&key, "/%016llx", (unsigned long long)hash_bytes(lane->body.data, lane->body.len));
   sender->headers.items[sender->headers.n] = buf_cstr(&key);
   struct fetch_request request = {.method = methods[settings->method],
                                   .url = settings->url,

@@ -13,7 +13,8 @@
  *
  * Idempotency-Key is PREFIX/EPOCH/INDEX for the whole of a request and
  * PREFIX/EPOCH/INDEX.FIRST-LAST for a part of it, records counted from 0: a key always names the
- * same bytes, whatever way led to it. */
+ * same bytes, whatever way led to it. Where an epoch may become another one (`early` of sink_ctx) a
+ * hash of the body follows for that. */
 #ifndef TIDEMARK_SINKS_HTTP_SENDER_H
 #define TIDEMARK_SINKS_HTTP_SENDER_H
 
