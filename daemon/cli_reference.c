@@ -214,11 +214,13 @@ static void sinks_list(struct buf *out, enum sink_promise promise) {
 
 static void promises_put(struct page *page) {
   page_heading(page, 2, "What is promised");
-  page_text(page,
-            "With `delivery: exactly_once`, the default, by what source and sink can do; `tidemark "
-            "validate` says it of the pairs of a pipeline. With `at_least_once` results leave "
-            "before their input is in the log, and each record comes out at least once to every "
-            "sink. With `at_most_once` nothing is logged, and what a crash overtakes is lost.");
+  page_text(
+      page,
+      "With `delivery: exactly_once`, the default, by what source and sink can do; `tidemark "
+      "validate` says it of the pairs of a pipeline. With `at_least_once` results leave "
+      "before their input is in the log, and each record comes out at least once to every "
+      "sink. With `at_most_once` nothing is logged, and what a crash overtakes is lost; what the "
+      "sink `http` got no answer to is still sent again, under the same Idempotency-Key.");
   page_rows(page, "sources to sinks");
   struct buf pair, text;
   buf_init(&pair);

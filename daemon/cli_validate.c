@@ -22,6 +22,17 @@ static void pairs_print(const struct graph *graph) {
   buf_fini(&text);
 }
 
+/* What the sink does about it. */
+static const char *sink_text(const struct stage *stage, enum delivery delivery) {
+  const void *instance = stage->component->instance;
+  if (delivery == DELIVERY_AT_LEAST_ONCE) return "at least once, as `delivery` says";
+  if (delivery == DELIVERY_EXACTLY_ONCE) return stage->sink->promise_text(instance);
+  return stage->sink->promise(instance) == SINK_ONCE_BY_KEY
+             ? "at most once, as `delivery` says, if the receiver honours the Idempotency-Key: "
+               "what got no answer is sent again"
+             : "at most once, as `delivery` says";
+}
+
 static void promises_print(const struct graph *graph) {
   printf("pipeline %s: valid\n", graph->pipeline->settings.name);
   for (size_t i = 0; i < graph->n_stages; i++) {
@@ -37,12 +48,8 @@ static void promises_print(const struct graph *graph) {
   for (size_t i = 0; i < graph->n_stages; i++) {
     const struct stage *stage = graph->stages[i];
     if (stage->kind != STAGE_SINK) continue;
-    int delivery = graph->pipeline->settings.delivery;
-    const char *text = delivery == DELIVERY_AT_MOST_ONCE ? "at most once, as `delivery` says"
-                       : delivery == DELIVERY_AT_LEAST_ONCE
-                           ? "at least once, as `delivery` says"
-                           : stage->sink->promise_text(stage->component->instance);
-    printf("  sink %s (%s): %s\n", stage->name, stage->component->type->name, text);
+    printf("  sink %s (%s): %s\n", stage->name, stage->component->type->name,
+           sink_text(stage, (enum delivery)graph->pipeline->settings.delivery));
   }
   pairs_print(graph);
 }

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 enum promise promise_of(enum delivery delivery, enum sink_promise sink) {
-  if (delivery == DELIVERY_AT_MOST_ONCE) return PROMISE_AT_MOST_ONCE;
+  if (delivery == DELIVERY_AT_MOST_ONCE)
+    return sink == SINK_ONCE_BY_KEY ? PROMISE_AT_MOST_ONCE_BY_KEY : PROMISE_AT_MOST_ONCE;
   if (delivery == DELIVERY_AT_LEAST_ONCE || sink == SINK_AT_LEAST_ONCE)
     return PROMISE_AT_LEAST_ONCE;
   return sink == SINK_ONCE_BY_KEY ? PROMISE_ONCE_BY_KEY : PROMISE_EXACTLY_ONCE;
@@ -19,6 +20,7 @@ void promise_put(struct buf *out, enum delivery delivery, enum source_promise so
       [PROMISE_ONCE_BY_KEY] = "exactly once, if the receiver honours the Idempotency-Key",
       [PROMISE_AT_LEAST_ONCE] = "at least once",
       [PROMISE_AT_MOST_ONCE] = "at most once",
+      [PROMISE_AT_MOST_ONCE_BY_KEY] = "at most once, if the receiver honours the Idempotency-Key",
   };
   static const char *const whose[] = {
       [SOURCE_READ_AGAIN] = "",
@@ -28,7 +30,7 @@ void promise_put(struct buf *out, enum delivery delivery, enum source_promise so
   };
   enum promise promise = promise_of(delivery, sink);
   buf_put_text(out, often[promise]);
-  if (promise != PROMISE_AT_MOST_ONCE) buf_put_text(out, whose[source]);
+  if (delivery != DELIVERY_AT_MOST_ONCE) buf_put_text(out, whose[source]);
 }
 
 bool promise_between(const struct graph *graph, const struct stage *source,

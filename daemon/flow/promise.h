@@ -13,6 +13,7 @@ enum promise {
   PROMISE_ONCE_BY_KEY, /* if the receiver leaves out what it has, by the key that it is given */
   PROMISE_AT_LEAST_ONCE,
   PROMISE_AT_MOST_ONCE,
+  PROMISE_AT_MOST_ONCE_BY_KEY, /* what got no answer is sent again, under the same key */
 };
 enum promise promise_of(enum delivery delivery, enum sink_promise sink);
 
