@@ -53,15 +53,13 @@ class Feeder(threading.Thread):
 
 
 class Life:
-    """One process."""
+    """One process. streams: its stdin and stdout, by default nothing."""
 
-    def __init__(self, program, config, job, feed_seed):
-        self.job, self.feed_seed = job, feed_seed
-        self.said, self.start_byte = [], None
-        self.process = subprocess.Popen(
-            [program, "run", config], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, bufsize=0,
-            stdin=subprocess.PIPE if job.stdin else subprocess.DEVNULL)
-        self.feeder = None
+    def __init__(self, program, config, **streams):
+        self.said, self.feeder = [], None
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **streams}
+        self.process = subprocess.Popen([program, "run", config], stderr=subprocess.PIPE, bufsize=0,
+                                        **streams)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -69,14 +67,10 @@ class Life:
         with os.fdopen(os.dup(self.process.stderr.fileno()), "r", errors="replace") as lines:
             for line in lines:
                 self.said.append(line.rstrip("\n"))
-                found = re.search(r"reading the standard input from byte (\d+) on", line)
-                if found and self.job.stdin:
-                    self.start_byte = int(found.group(1))
-                    self.feeder = Feeder(self.process.stdin, self.job.path, self.start_byte,
-                                         random.Random(self.feed_seed))
-                    self.feeder.start()
-                elif "came to its end in an earlier run" in line and self.job.stdin:
-                    self.process.stdin.close()
+                self.hear(line)
+
+    def hear(self, line):
+        """On the reader's thread, for each line that it says. A feeder made here is waited for."""
 
     def alive(self):
         return self.process.poll() is None
@@ -111,6 +105,24 @@ class Life:
         return self.wait()
 
 
+class JobLife(Life):
+    """Is fed, if its job wants that."""
+
+    def __init__(self, program, config, job, feed_seed):
+        self.job, self.feed_seed = job, feed_seed
+        super().__init__(program, config,
+                         stdin=subprocess.PIPE if job.stdin else subprocess.DEVNULL)
+
+    def hear(self, line):
+        found = re.search(r"reading the standard input from byte (\d+) on", line)
+        if found and self.job.stdin:
+            self.feeder = Feeder(self.process.stdin, self.job.path, int(found.group(1)),
+                                 random.Random(self.feed_seed))
+            self.feeder.start()
+        elif "came to its end in an earlier run" in line and self.job.stdin:
+            self.process.stdin.close()
+
+
 class Folder:
     """State, outputs and the configuration of the life at hand."""
 
@@ -139,7 +151,7 @@ shards: 16
             out.write(self.job.yaml(self.out, life))
         self.lives += 1
         self.history.append(f"--- life {self.lives} with {life}")
-        return Life(self.program, config, self.job, feed_seed)
+        return JobLife(self.program, config, self.job, feed_seed)
 
     def note(self, life, how):
         """Kept for the report of a failure."""

@@ -4,8 +4,8 @@ import os
 import ssl
 import sys
 
-sys.path.insert(0, os.path.dirname(__file__))
-from server import Receiver
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from receiver import Receiver
 
 RECORDS = 1200
 

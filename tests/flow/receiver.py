@@ -9,9 +9,10 @@ REFUSED = b'"bad":true'
 
 
 class Receiver:
-    """trouble: share of the requests to which something happens; a list of what is in Handler.TROUBLES."""
+    """trouble: share of the requests to which something happens; kinds: which of Handler's, by default all. handler:
+    Handler, or what is made of it."""
 
-    def __init__(self, seed=1, trouble=0.0, kinds=None, tls=None):
+    def __init__(self, seed=1, trouble=0.0, kinds=None, tls=None, handler=None):
         self.random = random.Random(seed)
         self.trouble = trouble
         self.kinds = kinds or [name for name in dir(Handler) if name.startswith("trouble_")]
@@ -23,7 +24,7 @@ class Receiver:
         self.happened = set()
         self.heads = []
         self.closing = threading.Event()
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler or Handler)
         self.http.daemon_threads = True
         self.http.receiver = self
         self.scheme = "http"
