@@ -102,9 +102,11 @@ static void partitions_put(const struct engine *engine, const struct stage *stag
   const struct source_figures *figures = engine_stage_figures(engine, stage->index)->source;
   member_name(out, "partitions");
   buf_put_char(out, '{');
-  uint32_t total = 0;
-  while (engine_source_partition(engine, stage->kind_index, total) != NULL) total++;
-  member_count(out, "total", total);
+  const struct source_partition *partition;
+  uint32_t total = 0, live = 0;
+  for (; (partition = engine_source_partition(engine, stage->kind_index, total)) != NULL; total++)
+    live += !partition->forgotten;
+  member_count(out, "total", live);
   for (int s = 0; s < PARTITION_STATES; s++)
     member_count(out, partition_names[s], figures->partitions[s]);
   int64_t least = figures->least;
@@ -118,8 +120,8 @@ static void partitions_put(const struct engine *engine, const struct stage *stag
   member_name(out, "first");
   buf_put_char(out, '[');
   for (uint32_t p = 0; p < total && p < FIGURES_PARTITIONS; p++) {
-    const struct source_partition *partition =
-        engine_source_partition(engine, stage->kind_index, p);
+    partition = engine_source_partition(engine, stage->kind_index, p);
+    if (partition->forgotten) continue;
     member_comma(out);
     buf_put_char(out, '{');
     member_slice(out, "name", partition->name);

@@ -111,7 +111,7 @@ void engine_append_epoch(struct engine *engine, struct epoch *epoch) {
   }
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];
-    engine->sources[id->source].partitions[id->partition].seen.ended = true;
+    engine_partition_ended(&engine->sources[id->source], id->partition, epoch->number);
   }
   for (size_t i = 0; i < epoch->n_source_ends; i++)
     engine->sources[epoch->source_ends[i]].end_logged = true;
@@ -575,11 +575,9 @@ void engine_close(struct engine *engine) {
   for (size_t i = 0; i < engine->n_sources; i++) {
     struct engine_source *source = &engine->sources[i];
     if (source->open) source->stage->source->close(source->instance);
-    for (size_t p = 0; p < source->n_partitions; p++) {
-      free((void *)source->partitions[p].seen.name.data);
-      free((void *)source->partitions[p].seen.identity.data);
-    }
+    engine_partitions_free(source);
     free(source->partitions);
+    free(source->free_numbers);
     engine_notes_forget(source);
     diag_where_fini(&source->where);
   }

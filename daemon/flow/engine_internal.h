@@ -13,6 +13,9 @@
 struct engine_partition {
   struct source_partition seen; /* what the source is shown; name and identity owned */
   bool logged;                  /* stands in the log (or snapshot) already */
+  bool used;                    /* the number was another's, whom the log knows */
+  bool forgets;                 /* the source will not ask for it again */
+  uint64_t end_epoch;           /* when it has ended: in that one, or before */
 };
 
 struct engine_source {
@@ -26,6 +29,9 @@ struct engine_source {
   bool end_logged; /* the end is in an epoch of the log, so a snapshot of that epoch may know it */
   struct engine_partition *partitions;
   size_t n_partitions, cap_partitions;
+  size_t n_unlogged;
+  uint32_t *free_numbers; /* of forgotten ones, from first_free on; some may be taken again */
+  size_t first_free, n_free, cap_free;
   struct table *notes; /* engine_notes.c; NULL until there is one */
 };
 
@@ -218,8 +224,18 @@ struct epoch *engine_epoch_new(struct engine *engine, uint64_t number, int64_t c
 int take_from_log(struct engine *engine, const struct log_epoch *logged,
                   const struct slice *payloads, struct epoch **epoch, struct err *err);
 
+/* engine_partitions.c */
 uint32_t engine_partition_add(struct engine_source *source, struct slice name,
                               struct slice identity);
+/* The number is that one's from here on. */
+void engine_partition_set(struct engine_source *source, uint32_t number, struct slice name,
+                          struct slice identity);
+void engine_partition_ended(struct engine_source *source, uint32_t number, uint64_t epoch);
+void engine_partition_forgotten(struct engine_source *source, uint32_t number, uint64_t epoch);
+/* Those that the log has not heard of yet. */
+void engine_partitions_new(struct engine *engine, struct epoch *epoch);
+void engine_partitions_free(struct engine_source *source);
+
 struct engine_source *take_source(const struct take *take);
 struct epoch *take_epoch(const struct take *take);
 

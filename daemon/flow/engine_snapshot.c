@@ -17,7 +17,9 @@
 
 #include <stdlib.h>
 
-#define SECTION_VERSION 4
+#define SECTION_VERSION 5
+
+enum { SAVED_LIVE, SAVED_ENDED, SAVED_FREE }; /* what a partition's number stands for */
 
 void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t lsn,
                         struct buf *out) {
@@ -32,15 +34,19 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
     field_put_bytes(out, slice_of(source->stage->name));
     field_put_u64(out, source->stage->definition);
     field_put_u32(out, source->end_logged);
-    uint64_t n = 0;
-    while (n < source->n_partitions && source->partitions[n].logged) n++;
+    uint64_t n = source->n_partitions;
+    while (n > 0 && !source->partitions[n - 1].logged && !source->partitions[n - 1].used) n--;
     field_put_u64(out, n);
     for (uint64_t p = 0; p < n; p++) {
-      const struct source_partition *seen = &source->partitions[p].seen;
+      const struct engine_partition *partition = &source->partitions[p];
+      const struct source_partition *seen = &partition->seen;
+      /* A number that nobody has, or one that the log does not know yet. */
+      bool free_number = seen->forgotten || !partition->logged;
+      field_put_u32(out, free_number ? SAVED_FREE : seen->ended ? SAVED_ENDED : SAVED_LIVE);
+      if (free_number) continue;
       field_put_bytes(out, seen->name);
       field_put_bytes(out, seen->identity);
       field_put_u64(out, seen->position);
-      field_put_u32(out, seen->ended);
     }
     engine_notes_save(source, out);
   }
@@ -57,7 +63,7 @@ void engine_section_put(const struct engine *engine, uint64_t epoch, uint64_t ls
 }
 
 /* source NULL: it is gone. */
-static int source_get(struct engine_source *source, struct slice body, size_t *at) {
+static int source_get(struct engine_source *source, uint64_t epoch, struct slice body, size_t *at) {
   uint32_t ended = 0;
   uint64_t n = 0, definition = 0;
   if (field_get_u64(body, at, &definition) != 0 || field_get_u32(body, at, &ended) != 0 ||
@@ -70,15 +76,20 @@ static int source_get(struct engine_source *source, struct slice body, size_t *a
   for (uint64_t p = 0; p < n; p++) {
     struct slice name, identity;
     uint64_t position = 0;
-    if (field_get_bytes(body, at, &name) != 0 || field_get_bytes(body, at, &identity) != 0 ||
-        field_get_u64(body, at, &position) != 0 || field_get_u32(body, at, &ended) != 0) {
+    uint32_t saved = 0;
+    name = identity = (struct slice){"", 0};
+    if (field_get_u32(body, at, &saved) != 0 || saved > SAVED_FREE ||
+        (saved != SAVED_FREE &&
+         (field_get_bytes(body, at, &name) != 0 || field_get_bytes(body, at, &identity) != 0 ||
+          field_get_u64(body, at, &position) != 0))) {
       return -1;
     }
     if (source == NULL) continue;
     uint32_t added = engine_partition_add(source, name, identity);
     source->partitions[added].logged = true;
     source->partitions[added].seen.position = position;
-    source->partitions[added].seen.ended = ended != 0;
+    if (saved == SAVED_ENDED) engine_partition_ended(source, added, epoch);
+    if (saved == SAVED_FREE) engine_partition_forgotten(source, added, epoch);
   }
   return engine_notes_load(source, body, at);
 }
@@ -103,7 +114,7 @@ int engine_section_get(struct engine *engine, struct slice body, struct section_
   for (uint64_t s = 0; s < n; s++) {
     struct slice name;
     if (field_get_bytes(body, &at, &name) != 0 ||
-        source_get(source_of(engine, name), body, &at) != 0) {
+        source_get(source_of(engine, name), head->epoch, body, &at) != 0) {
       return -1;
     }
   }

@@ -56,7 +56,7 @@ struct epoch_note { /* take_note(); the key is owned */
   int64_t ttl_us;
 };
 
-/* A partition as the run must know it: name for positions. Names live as long as the engine. */
+/* A partition as the run must know it: name for positions. Of an epoch: owned. */
 struct new_partition {
   uint32_t source, partition;
   struct slice name, identity;
@@ -113,6 +113,7 @@ struct epoch *epoch_new(uint64_t number, int64_t clock_us);
 void epoch_free(struct epoch *epoch);
 /* The note passes to the epoch, for its last chunk. */
 void epoch_note_add(struct epoch *epoch, struct epoch_note note);
+void epoch_new_partition(struct epoch *epoch, struct new_partition new); /* copies its texts */
 void epoch_reject_add(struct epoch *epoch, uint32_t sink, uint64_t upto_epoch, struct slice body);
 void sink_batch_free(struct sink_batch *batch); /* NULL is fine */
 

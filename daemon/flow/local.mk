@@ -6,6 +6,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/engine_give_up.c \
 	daemon/flow/engine_metrics.c \
 	daemon/flow/engine_commits.c daemon/flow/engine_notes.c \
+	daemon/flow/engine_partitions.c \
 	daemon/flow/engine_rejects.c \
 	daemon/flow/engine_sinks.c \
 	daemon/flow/engine_snapshot.c \

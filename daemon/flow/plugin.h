@@ -95,18 +95,27 @@ struct source_ctx {
 void source_ready(struct source_ctx *ctx);
 
 /* A partition is what has positions and a watermark of its own: a file, a Kafka partition, the one
- * stream of a socket. Its number is given at first sight and kept in the log for good. identity:
- * bytes by which the source knows it again (may be empty), up to 1 KiB. name: for people. */
+ * stream of a socket. Its number is given at first sight and kept in the log; one that ended and
+ * was forgotten leaves its own to another, which begins at position 0. identity: bytes by which the
+ * source knows it again (may be empty), up to 1 KiB. name: for people. */
 uint32_t source_partition_add(struct source_ctx *ctx, struct slice name, struct slice identity);
 struct source_partition {
   struct slice name, identity;
   uint64_t position; /* everything before it has been taken: where to go on */
   bool ended;
+  bool forgotten; /* there is nothing of it but the number; it has ended */
 };
 /* Those known from earlier lives are there, with their positions, before open(). */
 uint32_t source_partition_count(const struct source_ctx *ctx);
 const struct source_partition *source_partition_get(const struct source_ctx *ctx,
                                                     uint32_t partition);
+/* It has ended, or its end has been taken, and will never be asked for again: nothing of it is
+ * kept.
+ */
+void source_partition_forget(struct source_ctx *ctx, uint32_t partition);
+/* It is known better than at first sight. From the next snapshot on; a crash before that may go
+ * back to what was said before, which must still be true. */
+void source_partition_identify(struct source_ctx *ctx, uint32_t partition, struct slice identity);
 /* Somebody else has read the partition meanwhile: its next input will begin there. Between two
  * commits of it. */
 void source_partition_seek(struct source_ctx *ctx, uint32_t partition, uint64_t position);

@@ -114,10 +114,15 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
   for (size_t i = 0; i < epoch->n_new; i++) {
     const struct new_partition *new = &epoch->new_partitions[i];
     struct engine_source *source = &engine->sources[new->source];
-    if (new->partition < source->n_partitions) continue;
     if (new->partition > source->n_partitions) return -1;
-    engine_partition_add(source, new->name, new->identity);
+    if (new->partition == source->n_partitions)
+      engine_partition_add(source, new->name, new->identity);
+    else if (source->partitions[new->partition].seen.ended)
+      engine_partition_set(source, new->partition, new->name, new->identity);
+    else
+      continue;
     source->partitions[new->partition].logged = replayed;
+    source->n_unlogged += !replayed;
   }
   for (size_t i = 0; i < epoch->n_inputs; i++) {
     const struct log_input *input = &epoch->inputs[i];
@@ -133,7 +138,7 @@ static int epoch_pass(struct recovery *recovery, const struct log_epoch *epoch, 
   if (!replayed) engine_take_ends(engine, epoch);
   for (size_t i = 0; i < epoch->n_partition_ends; i++) {
     const struct partition_id *id = &epoch->partition_ends[i];
-    engine->sources[id->source].partitions[id->partition].seen.ended = true;
+    engine_partition_ended(&engine->sources[id->source], id->partition, epoch->number);
   }
   for (size_t i = 0; i < epoch->n_source_ends; i++) {
     struct engine_source *source = &engine->sources[epoch->source_ends[i]];
@@ -435,11 +440,7 @@ static int snapshot_read(struct engine *engine, uint64_t epoch, bool all, struct
 static void sources_forget(struct engine *engine) {
   for (size_t s = 0; s < engine->n_sources; s++) {
     struct engine_source *source = &engine->sources[s];
-    for (size_t p = 0; p < source->n_partitions; p++) {
-      free((void *)source->partitions[p].seen.name.data);
-      free((void *)source->partitions[p].seen.identity.data);
-    }
-    source->n_partitions = 0;
+    engine_partitions_free(source);
     engine_notes_forget(source);
     source->ended = source->end_logged = false;
   }

@@ -242,6 +242,8 @@ static void partitions_learn(struct runner *runner) {
                  sizeof *run->partition_names);
       run->partition_names[run->n_partition_names++] = slice_of("");
     }
+    if (run->partition_names[new->partition].len > 0)
+      free((void *)run->partition_names[new->partition].data);
     run->partition_names[new->partition].data = mem_strndup(new->name.data, new->name.len);
     run->partition_names[new->partition].len = new->name.len;
     source_time_add_partition(&run->time, new->partition, epoch->clock_us);

@@ -48,6 +48,10 @@ void epoch_free(struct epoch *epoch) {
   free(epoch->taps);
   free(epoch->blocks);
   free(epoch->chunks);
+  for (size_t i = 0; i < epoch->n_new; i++) {
+    free((void *)epoch->new_partitions[i].name.data);
+    free((void *)epoch->new_partitions[i].identity.data);
+  }
   free(epoch->new_partitions);
   free(epoch->partition_ends);
   free(epoch->source_ends);
@@ -110,45 +114,11 @@ static void epoch_source_end(struct epoch *epoch, uint32_t source) {
   epoch->source_ends[epoch->n_source_ends++] = source;
 }
 
-static void epoch_new_partition(struct epoch *epoch, struct new_partition new) {
-  array_grow((void **)&epoch->new_partitions, &epoch->cap_new, epoch->n_new,
-             sizeof *epoch->new_partitions);
-  epoch->new_partitions[epoch->n_new++] = new;
-}
-
 /* ------------------------------------------------------------------ what sources call */
 
 void source_ready(struct source_ctx *ctx) {
   ctx->engine->ready = true;
   loop_wake(ctx->io->loop);
-}
-
-uint32_t engine_partition_add(struct engine_source *source, struct slice name,
-                              struct slice identity) {
-  array_grow((void **)&source->partitions, &source->cap_partitions, source->n_partitions,
-             sizeof *source->partitions);
-  struct engine_partition *added = &source->partitions[source->n_partitions];
-  *added = (struct engine_partition){0};
-  added->seen.name = (struct slice){mem_strndup(name.data, name.len), name.len};
-  added->seen.identity = (struct slice){mem_strndup(identity.data, identity.len), identity.len};
-  return (uint32_t)source->n_partitions++;
-}
-
-uint32_t source_partition_add(struct source_ctx *ctx, struct slice name, struct slice identity) {
-  return engine_partition_add(ctx->engine, name, identity);
-}
-
-uint32_t source_partition_count(const struct source_ctx *ctx) {
-  return (uint32_t)ctx->engine->n_partitions;
-}
-
-const struct source_partition *source_partition_get(const struct source_ctx *ctx,
-                                                    uint32_t partition) {
-  return &ctx->engine->partitions[partition].seen;
-}
-
-void source_partition_seek(struct source_ctx *ctx, uint32_t partition, uint64_t position) {
-  ctx->engine->partitions[partition].seen.position = position;
 }
 
 struct engine_source *take_source(const struct take *take) {
@@ -315,20 +285,6 @@ static struct epoch *cut_records(struct engine *engine, struct epoch *epoch) {
   return NULL;
 }
 
-/* Partitions that the log has not heard of yet. */
-static void new_partitions_add(struct engine *engine, struct epoch *epoch) {
-  for (uint32_t s = 0; s < engine->n_sources; s++) {
-    struct engine_source *source = &engine->sources[s];
-    for (uint32_t p = 0; p < source->n_partitions; p++) {
-      struct engine_partition *partition = &source->partitions[p];
-      if (partition->logged) continue;
-      partition->logged = true;
-      epoch_new_partition(
-          epoch, (struct new_partition){s, p, partition->seen.name, partition->seen.identity});
-    }
-  }
-}
-
 /* The open epoch gets its number and is ready to be appended and run. */
 static struct epoch *epoch_close(struct engine *engine) {
   struct epoch *epoch = engine->open_epoch;
@@ -341,7 +297,7 @@ static struct epoch *epoch_close(struct engine *engine) {
   if (engine->clock_us > epoch->clock_us) epoch->clock_us = engine->clock_us;
   epoch->number = ++engine->last_epoch;
   engine->clock_us = epoch->clock_us;
-  new_partitions_add(engine, epoch);
+  engine_partitions_new(engine, epoch);
   return epoch;
 }
 
@@ -484,13 +440,7 @@ int take_from_log(struct engine *engine, const struct log_epoch *logged,
   struct epoch *epoch = epoch_new(logged->number, logged->clock_us);
   epoch->replayed = true;
   *made = epoch;
-  for (size_t i = 0; i < logged->n_new; i++) {
-    const struct new_partition *new = &logged->new_partitions[i];
-    const struct source_partition *seen =
-        &engine->sources[new->source].partitions[new->partition].seen;
-    epoch_new_partition(
-        epoch, (struct new_partition){new->source, new->partition, seen->name, seen->identity});
-  }
+  for (size_t i = 0; i < logged->n_new; i++) epoch_new_partition(epoch, logged->new_partitions[i]);
   for (size_t i = 0; i < logged->n_inputs; i++) {
     const struct log_input *input = &logged->inputs[i];
     if (input->flags & LOG_INPUT_PAYLOAD) {

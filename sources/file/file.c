@@ -261,6 +261,11 @@ static double file_progress(const void *instance) {
   return total > 0 ? (done < total ? done / total : 1) : 1;
 }
 
+static void file_metrics(const void *instance, struct metrics *metrics) {
+  const struct file_source *source = instance;
+  if (source->tail != NULL) tail_metrics(source->tail, metrics);
+}
+
 static void file_close(void *instance) {
   struct file_source *source = instance;
   tail_close(source->tail);
@@ -291,5 +296,6 @@ const struct source_plugin source_file = {
     .take = file_take,
     .reread = file_reread,
     .progress = file_progress,
+    .metrics = file_metrics,
     .close = file_close,
 };

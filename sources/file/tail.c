@@ -9,6 +9,7 @@
  * what of it the log has - is in the identity of the partition (tail_meet.c), so a crash between
  * any two epochs finds the same again. */
 #include "daemon/base/mem.h"
+#include "daemon/flow/metrics.h"
 #include "sources/file/tail_impl.h"
 #include "sources/lines.h"
 
@@ -145,6 +146,7 @@ static void ends_tell(struct tail *tail, struct take *take) {
       continue;
     }
     take_partition_end(take, part->partition);
+    if (!part->remembered) source_partition_forget(tail->ctx, part->partition);
     tail_part_free(tail, part);
   }
   tail->over.n = kept;
@@ -234,6 +236,19 @@ int tail_open(struct tail **made, const struct text_list *paths, const struct ta
   tail->any_known = true;
   source_ready(ctx);
   return 0;
+}
+
+void tail_metrics(const struct tail *tail, struct metrics *metrics) {
+  uint64_t followed = 0, behind = 0;
+  for (size_t i = 0; i < tail->parts.n; i++) {
+    const struct tail_part *part = tail->parts.items[i];
+    if (part->state == TAIL_IGNORED) continue;
+    followed++;
+    if (part->size_bytes > part->position) behind += part->size_bytes - part->position;
+  }
+  metrics_put(metrics, METRIC_FILE_KNOWN, NULL, (double)followed);
+  metrics_put(metrics, METRIC_FILE_OPEN, NULL, (double)tail->n_open);
+  metrics_put(metrics, METRIC_FILE_BEHIND, NULL, (double)behind);
 }
 
 void tail_close(struct tail *tail) {

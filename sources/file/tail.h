@@ -25,6 +25,7 @@ int tail_open(struct tail **tail, const struct text_list *paths, const struct ta
 int tail_take(struct tail *tail, struct take *take, struct err *err);
 int tail_reread(struct tail *tail, uint32_t partition, uint64_t from, uint64_t to,
                 struct take *take, struct err *err);
+void tail_metrics(const struct tail *tail, struct metrics *metrics);
 void tail_close(struct tail *tail); /* NULL is fine */
 
 #endif

@@ -10,6 +10,7 @@
 enum {
   TAIL_TURN_BYTES = 64 * 1024, /* of one file, before the next has its turn */
   TAIL_TURNS_MAX = 256,        /* of one take() */
+  TAIL_PAST_MAX = 4096,        /* files that went away and would be known if they came back */
 };
 
 /* The identity of the partition of no file. */
@@ -39,11 +40,13 @@ struct tail_part {
   size_t head_bytes;
   struct file_identity *noted; /* owned: what the log says of it, until the file was compared */
   uint32_t partition;
+  uint64_t start;    /* where in the file the partition begins */
   uint64_t position; /* of the next line, or within one that is skipped */
   uint64_t searched; /* no line ends between position and here */
   bool skipping;     /* the rest of the line at position belongs to a line that was given, or to one
                         that began before the start */
   bool late;         /* it came after a file of this source had been known */
+  bool remembered;   /* ended, and among those that would be known */
   bool outside;      /* no path of the configuration names it: it was renamed, or is a copy */
   bool seen;         /* by the look at hand */
   bool changed;      /* since it was queued; of a young one, since its head was read */
@@ -66,6 +69,7 @@ struct tail_list {
 
 /* A partition that has ended, by which its file is known if it comes back. */
 struct tail_past {
+  uint32_t partition;
   uint64_t dev, ino, position;
   uint32_t head_bytes, head_crc;
 };
@@ -126,7 +130,9 @@ int tail_known(struct tail *tail, struct err *err);
  * same; TAIL_WAS_CUT; TAIL_TROUBLE: the next look asks again. */
 enum tail_result tail_verify(struct tail *tail, struct tail_part *part);
 /* The part's file is gone and may come back. */
-void tail_past_add(struct tail *tail, const struct tail_part *part);
+void tail_past_add(struct tail *tail, struct tail_part *part);
+/* More of its beginning is known now than the engine was told. */
+void tail_identify(const struct tail *tail, const struct tail_part *part);
 /* Looks for the copies of those that were cut, then gives partitions to new files. */
 void tail_meet(struct tail *tail);
 

@@ -22,12 +22,12 @@ struct identity {
   struct file_identity file;
 };
 
-static void identity_put(const struct tail_part *part, uint64_t start, struct buf *to) {
+static void identity_put(const struct tail_part *part, struct buf *to) {
   struct file_identity file;
   file_identity_of(part->head, part->head_bytes, part->dev, part->ino, &file);
   buf_put(to, magic, sizeof magic);
   bytes_put(to, part->outside ? IDENTITY_OUTSIDE : 0, 1);
-  bytes_put(to, start, 8);
+  bytes_put(to, part->start, 8);
   file_identity_put(&file, to);
 }
 
@@ -96,19 +96,26 @@ static int go_to(struct tail *tail, struct tail_part *part, uint64_t position, s
 
 /* ------------------------------------------------------------------ from earlier lives */
 
-static void past_add(struct tail *tail, const struct file_identity *file, uint64_t position) {
+/* Of too many the oldest is forgotten for good. */
+static void past_add(struct tail *tail, uint32_t partition, const struct file_identity *file,
+                     uint64_t position) {
+  if (tail->n_past == TAIL_PAST_MAX) {
+    source_partition_forget(tail->ctx, tail->past[0].partition);
+    memmove(tail->past, tail->past + 1, --tail->n_past * sizeof *tail->past);
+  }
   array_grow((void **)&tail->past, &tail->cap_past, tail->n_past, sizeof *tail->past);
-  tail->past[tail->n_past++] =
-      (struct tail_past){file->dev, file->ino, position, file->head_bytes, file->head_crc};
+  tail->past[tail->n_past++] = (struct tail_past){partition, file->dev,        file->ino,
+                                                  position,  file->head_bytes, file->head_crc};
 }
 
-void tail_past_add(struct tail *tail, const struct tail_part *part) {
+void tail_past_add(struct tail *tail, struct tail_part *part) {
   struct file_identity file;
+  part->remembered = true;
   if (part->noted != NULL)
     file = *part->noted;
   else
     file_identity_of(part->head, part->head_bytes, part->dev, part->ino, &file);
-  past_add(tail, &file, part->position);
+  past_add(tail, part->partition, &file, part->position);
 }
 
 /* Of one inode the newest partition is the file's; the crash came before the end of the other. */
@@ -129,11 +136,12 @@ int tail_known(struct tail *tail, struct err *err) {
     const struct source_partition *known = source_partition_get(tail->ctx, i);
     struct identity identity;
     if (slice_is(known->identity, TAIL_MARK)) continue;
-    if (identity_get(known->identity, &identity, err) != 0) return -1;
     tail->any_known = true;
+    if (known->forgotten) continue;
+    if (identity_get(known->identity, &identity, err) != 0) return -1;
     uint64_t position = known->position > identity.start ? known->position : identity.start;
     if (known->ended) {
-      past_add(tail, &identity.file, position);
+      past_add(tail, i, &identity.file, position);
       continue;
     }
     char *path = mem_strndup(known->name.data, known->name.len);
@@ -141,6 +149,7 @@ int tail_known(struct tail *tail, struct err *err) {
     free(path);
     part->state = TAIL_READING;
     part->partition = i;
+    part->start = identity.start;
     part->position = part->searched = position;
     part->outside = (identity.flags & IDENTITY_OUTSIDE) != 0;
     part->noted = mem_alloc(sizeof *part->noted);
@@ -153,6 +162,7 @@ int tail_known(struct tail *tail, struct err *err) {
              "no path names %s any more; it is read no further than its %llu bytes", part->path,
              (unsigned long long)position);
     part->state = TAIL_ENDED;
+    tail_past_add(tail, part);
     tail_list_add(&tail->over, part);
   }
   keep_newest(tail);
@@ -172,6 +182,7 @@ enum tail_result tail_verify(struct tail *tail, struct tail_part *part) {
     tail_trouble(tail, part, &err);
     return TAIL_TROUBLE;
   }
+  if (part->head_bytes > part->noted->head_bytes) tail_identify(tail, part);
   free(part->noted);
   part->noted = NULL;
   part->changed = false;
@@ -198,13 +209,22 @@ static int begin(struct tail *tail, struct tail_part *part, uint64_t start, stru
   if (go_to(tail, part, start, err) != 0) return -1;
   struct buf identity;
   buf_init(&identity);
-  identity_put(part, start, &identity);
+  part->start = start;
+  identity_put(part, &identity);
   part->partition = source_partition_add(tail->ctx, slice_of(part->path), buf_slice(&identity));
   buf_fini(&identity);
   part->state = TAIL_READING;
   part->held_us = 0;
   tail_queue(tail, part);
   return 0;
+}
+
+void tail_identify(const struct tail *tail, const struct tail_part *part) {
+  struct buf identity;
+  buf_init(&identity);
+  identity_put(part, &identity);
+  source_partition_identify(tail->ctx, part->partition, buf_slice(&identity));
+  buf_fini(&identity);
 }
 
 /* It may be a copy that is being made, of a file that will be cut. One that has changed and was not

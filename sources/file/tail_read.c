@@ -88,7 +88,8 @@ void tail_trouble(const struct tail *tail, struct tail_part *part, const struct 
 /* ------------------------------------------------------------------ bytes */
 
 /* Whether the file begins as it did and has at least `end` bytes; more of its head is kept. */
-static int still_same(struct tail_part *part, uint64_t end, bool *same, struct err *err) {
+static int still_same(const struct tail *tail, struct tail_part *part, uint64_t end, bool *same,
+                      struct err *err) {
   char head[FILE_HEAD_BYTES];
   size_t got;
   struct disk_stat stat;
@@ -101,13 +102,14 @@ static int still_same(struct tail_part *part, uint64_t end, bool *same, struct e
   part->head = mem_realloc(part->head, got);
   memcpy(part->head, head, got);
   part->head_bytes = got;
+  tail_identify(tail, part);
   return 0;
 }
 
 int tail_check(struct tail *tail, struct tail_part *part, bool *same, struct err *err) {
   uint64_t end = part->searched > part->position ? part->searched : part->position;
   if (tail_part_open(tail, part, err) != 0) return -1;
-  return still_same(part, end, same, err);
+  return still_same(tail, part, end, same, err);
 }
 
 struct block {
@@ -184,7 +186,7 @@ enum tail_result tail_read(struct tail *tail, struct tail_part *part, struct tak
   int result = next_block(tail, part, take, &block, &err);
   uint64_t end = part->position + block.got;
   if (end < part->searched) end = part->searched;
-  if (result != 0 || still_same(part, end, &same, &err) != 0) {
+  if (result != 0 || still_same(tail, part, end, &same, &err) != 0) {
     tail_trouble(tail, part, &err);
     return TAIL_TROUBLE;
   }
@@ -209,7 +211,7 @@ void tail_read_rest(struct tail *tail, struct tail_part *part, struct take *take
   size_t want = (size_t)tail->ctx->common->line_max_bytes + 2;
   if (part->file == NULL || part->skipping || part->searched == part->position) return;
   if (block_read(part, take, part->position, want, &block, NULL) != 0 || block.got == 0 ||
-      still_same(part, part->position + block.got, &same, NULL) != 0 || !same)
+      still_same(tail, part, part->position + block.got, &same, NULL) != 0 || !same)
     return;
   lines_commit(take, part->partition, part->position, block.data, block.got,
                tail->ctx->common->line_max_bytes);

@@ -61,6 +61,20 @@ const struct source_partition *source_partition_get(const struct source_ctx *ctx
   return &world_of(ctx)->partitions[partition];
 }
 
+void source_partition_forget(struct source_ctx *ctx, uint32_t partition) {
+  struct source_partition *known = &world_of(ctx)->partitions[partition];
+  assert_false(known->forgotten);
+  known->forgotten = true;
+}
+
+void source_partition_identify(struct source_ctx *ctx, uint32_t partition, struct slice identity) {
+  struct source_partition *known = &world_of(ctx)->partitions[partition];
+  assert_false(known->forgotten);
+  assert_true(identity.len <= 1024);
+  free((void *)known->identity.data);
+  known->identity = (struct slice){mem_strndup(identity.data, identity.len), identity.len};
+}
+
 void take_note(struct take *take, struct slice key, uint64_t value, int64_t ttl_us) {
   struct source_world *world = take->world;
   assert_true(world->n_given > 0 && take->n_blocks > 0);

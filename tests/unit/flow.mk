@@ -10,7 +10,7 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_tap \
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_engine_partitions tests/unit/test_tap \
 	tests/unit/test_engine_push tests/unit/test_engine_rejects
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
@@ -22,7 +22,7 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_time \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
-	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_tap \
+	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_engine_partitions tests/unit/test_tap \
 	tests/unit/test_engine_push tests/unit/test_engine_rejects
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
@@ -44,6 +44,9 @@ tests_unit_test_engine_trouble_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_stop_SOURCES = tests/unit/test_engine_stop.c $(ENGINE_WORLD)
 tests_unit_test_engine_stop_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_stop_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_partitions_SOURCES = tests/unit/test_engine_partitions.c $(ENGINE_WORLD)
+tests_unit_test_engine_partitions_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_partitions_LDADD = $(TEST_LIBS)
 tests_unit_test_tap_SOURCES = tests/unit/test_tap.c $(ENGINE_WORLD)
 tests_unit_test_tap_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_tap_LDADD = $(TEST_LIBS)
