@@ -1,5 +1,6 @@
 /* engine: see engine.h; the life of an epoch, and the order of a turn. */
 #include "daemon/flow/engine_internal.h"
+#include "daemon/flow/log_unrun.h"
 
 #include "daemon/base/crc32c.h"
 #include "daemon/base/mem.h"
@@ -149,7 +150,16 @@ static void epochs_abandon(struct engine *engine, uint64_t from) {
     const struct engine_sink *sink = &engine->sinks[i];
     if (sink->held_epoch >= from || sink->committed_epoch >= from) return;
   }
-  number_append(engine, engine->payload_epoch >= from ? LOG_UNRUN : LOG_ABANDON, from);
+  if (engine->payload_epoch < from) {
+    number_append(engine, LOG_ABANDON, from);
+    return;
+  }
+  struct buf body;
+  buf_init(&body);
+  log_unrun_put(&body, from, engine->graph);
+  struct slice part = buf_slice(&body);
+  wal_append(engine->wal, LOG_UNRUN, &part, 1);
+  buf_fini(&body);
 }
 
 static void stop_begin(struct engine *engine, struct epoch *epoch) {

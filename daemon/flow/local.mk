@@ -17,6 +17,7 @@ libtidemark_a_SOURCES += \
 	daemon/flow/graph.h \
 	daemon/flow/kafka_access.c daemon/flow/kafka_access.h \
 	daemon/flow/log_record.c daemon/flow/log_record.h \
+	daemon/flow/log_unrun.c daemon/flow/log_unrun.h \
 	daemon/flow/metrics.c daemon/flow/metrics.def daemon/flow/metrics.h \
 	daemon/flow/plugin.h \
 	daemon/flow/promise.c daemon/flow/promise.h \

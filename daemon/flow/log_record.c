@@ -248,7 +248,11 @@ static int abandon_describe(struct buf *out, struct slice body) {
 }
 
 static int unrun_describe(struct buf *out, struct slice body) {
-  return number_describe(out, body, "the epochs from %llu on had no effect");
+  size_t at = 0;
+  uint64_t from = 0;
+  if (field_get_u64(body, &at, &from) != 0) return -1;
+  buf_printf(out, "the epochs from %llu on had no effect", (unsigned long long)from);
+  return 0;
 }
 
 static int config_describe(struct buf *out, struct slice body) {

@@ -13,6 +13,7 @@
  *  6. The epochs are run again, one by one, from the log or by reading their ranges again, as soon
  *     as the sources have those; what a sink already holds is not sent again. */
 #include "daemon/flow/engine_internal.h"
+#include "daemon/flow/log_unrun.h"
 
 #include "daemon/base/crc32c.h"
 #include "daemon/base/mem.h"
@@ -30,6 +31,8 @@ struct recovery {
   uint64_t from_epoch; /* of the snapshot: it and what is before are in the state */
   uint64_t from_lsn;
   bool sinks_only;       /* step 1: what the sinks hold, nothing else */
+  bool checking;         /* whether this configuration can run what had no effect */
+  uint64_t all_from_lsn; /* where step 1 began to read */
   uint64_t config;       /* in force at the record at hand */
   uint64_t newest_epoch; /* of the good snapshots */
   /* Step 1: which configuration ran which epochs, up to last_run; each range up to the next. */
@@ -43,7 +46,10 @@ struct recovery {
     uint64_t from_epoch, lsn;
   } * abandoned;
   size_t n_abandoned, cap_abandoned;
-  struct abandoned *unrun; /* those that had no effect, for whichever configuration comes next */
+  struct unrun { /* those that had no effect, for whichever configuration comes next */
+    struct log_unrun record;
+    uint64_t lsn;
+  } * unrun;
   size_t n_unrun, cap_unrun;
   struct snapshot_known *known; /* newest first */
   size_t n_known;
@@ -99,10 +105,14 @@ static bool is_abandoned(const struct recovery *recovery, uint64_t number, uint6
   return is_listed(recovery->abandoned, recovery->n_abandoned, number, end_lsn);
 }
 
-/* It was taken, and the configuration that comes next runs it. */
-static bool is_for_next(const struct recovery *recovery, uint64_t number, uint64_t end_lsn) {
-  return recovery->engine->catching_up &&
-         is_listed(recovery->unrun, recovery->n_unrun, number, end_lsn);
+/* It was taken and had no effect: the first record behind it that says so, or NULL. */
+static const struct log_unrun *unrun_find(const struct recovery *recovery, uint64_t number,
+                                          uint64_t end_lsn) {
+  for (size_t i = 0; i < recovery->n_unrun; i++) {
+    const struct unrun *unrun = &recovery->unrun[i];
+    if (number >= unrun->record.from_epoch && end_lsn <= unrun->lsn) return &unrun->record;
+  }
+  return NULL;
 }
 
 /* Step 4: positions as they will be when all is replayed. Where nothing is (at_most_once), the
@@ -236,37 +246,49 @@ static void ranges_cut(struct recovery *recovery, uint64_t from) {
     recovery->n_ranges--;
 }
 
+/* Of the log as it is now: epochs that are to be run again, and not by who ran them first. */
+static int epoch_find(struct recovery *recovery, struct log_epoch *epoch, uint64_t end_lsn,
+                      bool *for_next, struct err *err) {
+  const struct log_unrun *unrun = unrun_find(recovery, epoch->number, end_lsn);
+  if (unrun != NULL && log_unrun_map(unrun, epoch, err) != 0) return -1;
+  *for_next = unrun != NULL && recovery->engine->catching_up;
+  return epoch_fits(recovery->engine, epoch) ? 0 : damaged(recovery, end_lsn, "epoch", err);
+}
+
+static int epoch_redo(struct recovery *recovery, struct log_epoch *epoch, uint64_t end_lsn,
+                      struct err *err) {
+  uint64_t done = recovery->checking ? recovery->newest_epoch : recovery->from_epoch;
+  bool for_next;
+  if (epoch->number <= done || is_abandoned(recovery, epoch->number, end_lsn)) return 0;
+  if (recovery->checking && unrun_find(recovery, epoch->number, end_lsn) == NULL) return 0;
+  if (epoch_find(recovery, epoch, end_lsn, &for_next, err) != 0) return -1;
+  if (recovery->checking || (recovery->replaying && for_next)) return 0;
+  if (recovery->replaying) {
+    int ready = inputs_ready(recovery, epoch, err);
+    recovery->waiting = ready == 0;
+    return ready > 0 ? epoch_replay(recovery, epoch, end_lsn, err) : ready;
+  }
+  if (!for_next && epoch->number != recovery->engine->last_epoch + 1)
+    return gap(recovery, epoch->number, err);
+  return epoch_pass(recovery, epoch, end_lsn, for_next) == 0
+             ? 0
+             : damaged(recovery, end_lsn, "epoch", err);
+}
+
 int recovery_redo_epoch(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                         struct err *err) {
   struct log_epoch epoch;
-  arena_reset(&recovery->arena);
-  if (log_epoch_get(body, &recovery->arena, &epoch) != 0 ||
-      (!recovery->sinks_only && !epoch_fits(recovery->engine, &epoch))) {
-    return damaged(recovery, end_lsn, "epoch", err);
-  }
   int result = 0;
+  arena_reset(&recovery->arena);
+  if (log_epoch_get(body, &recovery->arena, &epoch) != 0)
+    return damaged(recovery, end_lsn, "epoch", err);
   if (recovery->sinks_only) {
     recovery->engine->last_epoch = epoch.number;
     range_add(recovery, epoch.number);
-  } else if (epoch.number > recovery->from_epoch &&
-             !is_abandoned(recovery, epoch.number, end_lsn)) {
-    bool for_next = is_for_next(recovery, epoch.number, end_lsn);
-    if (recovery->replaying && !for_next) {
-      int ready = inputs_ready(recovery, &epoch, err);
-      if (ready == 0) {
-        recovery->waiting = true;
-        return 0;
-      }
-      result = ready < 0 ? -1 : epoch_replay(recovery, &epoch, end_lsn, err);
-    } else if (recovery->replaying) {
-      result = 0;
-    } else if (!for_next && epoch.number != recovery->engine->last_epoch + 1) {
-      result = gap(recovery, epoch.number, err);
-    } else if (epoch_pass(recovery, &epoch, end_lsn, for_next) != 0) {
-      result = damaged(recovery, end_lsn, "epoch", err);
-    }
+  } else {
+    result = epoch_redo(recovery, &epoch, end_lsn, err);
   }
-  buf_clear(&recovery->payload);
+  if (!recovery->waiting) buf_clear(&recovery->payload);
   return result;
 }
 
@@ -349,8 +371,14 @@ int recovery_redo_abandon(struct recovery *recovery, uint64_t end_lsn, struct sl
 int recovery_redo_unrun(struct recovery *recovery, uint64_t end_lsn, struct slice body,
                         struct err *err) {
   if (!recovery->sinks_only) return 0;
-  return from_get(recovery, body, end_lsn, &recovery->unrun, &recovery->n_unrun,
-                  &recovery->cap_unrun, err);
+  struct log_unrun record;
+  if (log_unrun_get(body, recovery->engine->graph, &record) != 0)
+    return damaged(recovery, end_lsn, "unrun", err);
+  array_grow((void **)&recovery->unrun, &recovery->cap_unrun, recovery->n_unrun,
+             sizeof *recovery->unrun);
+  recovery->unrun[recovery->n_unrun++] = (struct unrun){record, end_lsn};
+  ranges_cut(recovery, record.from_epoch);
+  return 0;
 }
 
 int recovery_redo_config(struct recovery *recovery, uint64_t end_lsn, struct slice body,
@@ -462,6 +490,7 @@ static void recovery_free(struct recovery *recovery) {
   arena_fini(&recovery->arena);
   buf_fini(&recovery->payload);
   free(recovery->abandoned);
+  for (size_t i = 0; i < recovery->n_unrun; i++) log_unrun_fini(&recovery->unrun[i].record);
   free(recovery->unrun);
   free(recovery->ranges);
   free(recovery);
@@ -624,6 +653,7 @@ static int sinks_find(struct recovery *recovery, struct err *err) {
   recovery->sinks_only = true;
   if (pass(recovery, from_lsn, err) != 0) return -1;
   recovery->sinks_only = false;
+  recovery->all_from_lsn = from_lsn;
   if (engine->settings->delivery == DELIVERY_AT_MOST_ONCE) return 0;
   uint64_t held = engine_sinks_least(engine);
   uint64_t done = recovery->newest_epoch < held ? recovery->newest_epoch : held;
@@ -652,6 +682,11 @@ int engine_recover_begin(struct engine *engine, struct err *err) {
   if (snapshots_find(engine, &recovery->known, &recovery->n_known, err) != 0) return -1;
   if (sinks_find(recovery, err) != 0) return -1;
   if (engine->state == ENGINE_FOREIGN) return 0;
+  if (recovery->n_unrun > 0) { /* before anything says that this configuration is in force */
+    recovery->checking = true;
+    if (pass(recovery, recovery->all_from_lsn, err) != 0) return -1;
+    recovery->checking = false;
+  }
   sinks_register(engine);
   return engine_sinks_open(engine, err) < 0 ? -1 : 0;
 }

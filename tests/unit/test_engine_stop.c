@@ -108,6 +108,53 @@ static void stop_stdin(void **state) {
   world_fini(&wanted);
 }
 
+/* The same with sources and sinks in another order: names count, not numbers. And one that is gone
+ * is asked for. */
+#define STDIN_SOURCE "  in: {type: stdin}\n"
+#define FILE_SOURCE "  other: {type: file, path: /in/a.ndjson}\n"
+#define OUT_SINK "  out: {type: file, input: all, path: /out/out.ndjson}\n"
+#define OTHER_SINK "  copy: {type: file, input: other, path: /out/copy.ndjson}\n"
+#define IN_ORDER(sources, sinks, on_error)                                                         \
+  WORLD_HEAD(WORLD_CALM)                                                                           \
+  "sources:\n" sources "transforms:\n"                                                             \
+  "  all: {type: map, input: in, select: {id: id, d: '100 / cast(d as int)'}" on_error "}\n"       \
+  "sinks:\n" sinks
+
+static void stop_and_another_order(void **state) {
+  (void)state;
+  static const char *const outputs[] = {"/out/out.ndjson", "/out/copy.ndjson", NULL};
+  struct world world, wanted;
+  struct err err = {0};
+  for (int i = 0; i < 2; i++) {
+    struct world *w = i == 0 ? &world : &wanted;
+    world_init(w, IN_ORDER(STDIN_SOURCE FILE_SOURCE, OUT_SINK OTHER_SINK, ""));
+    world_put_lines(w, "/in/a.ndjson", 300, -1, "");
+    for (int n = 0; n < 300; n++)
+      buf_printf(&w->input, "{\"id\":%d,\"d\":%d}\n", n, n == 150 ? 0 : n + 1);
+    w->input_ends = true;
+    w->piece_bytes = 600;
+  }
+  world_live(&wanted, "without a stop");
+  world_configure(&world,
+                  IN_ORDER(STDIN_SOURCE FILE_SOURCE, OUT_SINK OTHER_SINK, ", on_error: stop"));
+  assert_int_equal(world_life(&world, &err), -1);
+  world_expect_error(&err, ERR_DATA, "stopped in front of a record");
+  /* Another one stops there too: what it took itself has its own numbers. */
+  world_configure(&world,
+                  IN_ORDER(FILE_SOURCE STDIN_SOURCE, OUT_SINK OTHER_SINK, ", on_error: stop"));
+  assert_int_equal(world_life(&world, &err), -1);
+  world_expect_error(&err, ERR_DATA, "stopped in front of a record");
+  world_configure(&world, WORLD_HEAD(WORLD_CALM) "sources:\n" FILE_SOURCE "sinks:\n" OTHER_SINK);
+  assert_int_equal(world_life(&world, &err), -1);
+  world_expect_error(&err, ERR_CONFIG, "put that back until the pipeline has run once");
+  world_configure(&world,
+                  IN_ORDER(FILE_SOURCE STDIN_SOURCE, OTHER_SINK OUT_SINK, ", on_error: drop"));
+  world_live(&world, "in another order");
+  world_same(&world, &wanted, outputs, "in another order");
+  world_fini(&world);
+  world_fini(&wanted);
+}
+
 /* ------------------------------------------------------------------ drains */
 
 /* Drained at any turn, of recoveries too: all that was taken is delivered, and the next life goes
@@ -190,9 +237,13 @@ static void two_engines(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(stop_in_source), cmocka_unit_test(stop_in_transform),
-      cmocka_unit_test(stop_and_crash), cmocka_unit_test(stop_stdin),
-      cmocka_unit_test(drains),         cmocka_unit_test(two_engines),
+      cmocka_unit_test(stop_in_source),
+      cmocka_unit_test(stop_in_transform),
+      cmocka_unit_test(stop_and_crash),
+      cmocka_unit_test(stop_stdin),
+      cmocka_unit_test(stop_and_another_order),
+      cmocka_unit_test(drains),
+      cmocka_unit_test(two_engines),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
