@@ -14,6 +14,7 @@ TESTS += \
 	tests/flow/041-merge-sources/pipeline.yaml \
 	tests/flow/050-dedup-first/pipeline.yaml \
 	tests/flow/051-dedup-last/pipeline.yaml \
+	tests/flow/052-dedup-last-behind/pipeline.yaml \
 	tests/flow/060-window-tumbling/pipeline.yaml \
 	tests/flow/061-window-hopping/pipeline.yaml \
 	tests/flow/062-window-late/pipeline.yaml \

@@ -39,29 +39,32 @@ struct dedup_holds {
   struct buf scratch;
 };
 
-/* The output's rowset and which slot of the input each of its slots is. */
+/* The output's rowset, and which of its slots are which of the input. Others of its slots are not
+ * ours: components behind us add what they compute. */
+struct mirrored {
+  uint32_t in, out;
+};
 struct dedup_mirror {
   struct rowset *in, *out;
-  uint32_t *in_slots;
+  struct mirrored *slots;
   size_t n, cap;
 };
 
 /* ------------------------------------------------------------------ compiling */
 
 static uint32_t mirror_slot(struct dedup_mirror *mirror, uint32_t in_slot) {
-  for (uint32_t i = 0; i < mirror->n; i++) {
-    if (mirror->in_slots[i] == in_slot) return i;
+  for (size_t i = 0; i < mirror->n; i++) {
+    if (mirror->slots[i].in == in_slot) return mirror->slots[i].out;
   }
   if (mirror->n == mirror->cap) {
     size_t cap = mirror->cap > 0 ? mirror->cap * 2 : 8;
-    uint32_t *grown = arena_alloc(mirror->out->arena, cap * sizeof *grown);
-    if (mirror->n > 0) memcpy(grown, mirror->in_slots, mirror->n * sizeof *grown);
-    mirror->in_slots = grown;
+    struct mirrored *grown = arena_alloc(mirror->out->arena, cap * sizeof *grown);
+    if (mirror->n > 0) memcpy(grown, mirror->slots, mirror->n * sizeof *grown);
+    mirror->slots = grown;
     mirror->cap = cap;
   }
   uint32_t slot = rowset_add_slot(mirror->out, mirror->in->slots[in_slot].type);
-  mirror->in_slots[slot] = in_slot;
-  mirror->n = slot + 1;
+  mirror->slots[mirror->n++] = (struct mirrored){in_slot, slot};
   return slot;
 }
 
@@ -199,7 +202,7 @@ static struct slice row_bytes(const struct dedup *dedup, struct dedup_shard *sha
   buf_put_char(buf, has_raw);
   if (has_raw) field_put_bytes(buf, batch->raw[row]);
   for (size_t i = 0; i < dedup->mirror->n; i++)
-    value_put_binary(buf, &batch->slots[dedup->mirror->in_slots[i]][row]);
+    value_put_binary(buf, &batch->slots[dedup->mirror->slots[i].in][row]);
   return buf_slice(buf);
 }
 
@@ -293,7 +296,7 @@ static void row_fill(const struct dedup_mirror *mirror, struct batch *batch, uin
   size_t at = 1;
   if (bytes.data[0] != 0) field_get_bytes(bytes, &at, &batch->raw[row]);
   for (size_t i = 0; i < mirror->n; i++)
-    value_get_binary(bytes, &at, &batch_column(batch, (uint32_t)i)[row]);
+    value_get_binary(bytes, &at, &batch_column(batch, mirror->slots[i].out)[row]);
   batch->time_us[row] = hold->time_us;
   batch->ords[row] = hold->ord;
 }
@@ -404,7 +407,7 @@ void dedup_last_definition(const struct dedup *dedup, struct buf *out) {
   struct buf text;
   buf_init(&text);
   for (size_t i = 0; i < mirror->n; i++) {
-    const struct slot *slot = &mirror->in->slots[mirror->in_slots[i]];
+    const struct slot *slot = &mirror->in->slots[mirror->slots[i].in];
     buf_clear(&text);
     if (slot->kind != SLOT_COMPUTED)
       path_put(&text, &slot->path);
