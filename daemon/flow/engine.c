@@ -323,10 +323,15 @@ static void finish(struct engine *engine) {
     return;
   }
   bool in_snapshot = engine->n_kept > 0 && engine->kept[0].epoch >= engine->last_epoch;
-  if (!engine->stopping && !in_snapshot && engine->last_epoch > 0 && !engine->snapshot_failed) {
-    wal_sync_now(engine->wal);
-    engine_snapshot_turn(engine, true);
-    return;
+  if (!engine->stopping && !in_snapshot && engine->last_epoch > 0) {
+    if (!engine->snapshot_failed) {
+      wal_sync_now(engine->wal);
+      engine_snapshot_turn(engine, true);
+      return;
+    }
+    /* An end does without one. A change does not: the epochs in front of it would have to be run
+     * again by this configuration. The next try is when it is time. */
+    if (engine->state == ENGINE_PAUSING) return;
   }
   if (engine->snapshot != NULL) return;
   if (!engine->drained_logged) {

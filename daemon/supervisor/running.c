@@ -239,7 +239,18 @@ int running_switch(struct running *running, struct err *err) {
   engine_close(running->engine);
   running->engine = NULL;
   instances_move(old, next);
-  if (open_with(running, next_of, next, err) == 0) {
+  int result = open_with(running, next_of, next, err);
+  if (result == 0 && engine_state(running->engine) == ENGINE_FOREIGN) {
+    engine_close(running->engine);
+    running->engine = NULL;
+    running->of = old_of;
+    running->graph = old;
+    running->name = old->pipeline->settings.name;
+    result = err_set(err, ERR_CORRUPT,
+                     "the snapshot that was made for the change cannot be read, so what is in front "
+                     "of it would have to be run again by the new configuration");
+  }
+  if (result == 0) {
     configuration_release(old_of);
     return 0;
   }

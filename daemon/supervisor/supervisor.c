@@ -302,18 +302,27 @@ struct supervisor *supervisor_open(const struct supervisor_options *options,
   return supervisor;
 }
 
+/* Were it opened anew by a reload that is going on, what it had taken from a producer that goes on
+ * would be missing: the reload is refused. */
+static void failed(struct supervisor *supervisor, size_t i, const struct err *err) {
+  const char *name = supervisor->list[i]->name;
+  if (supervisor->next != NULL && graph_find(supervisor->next, name) != NULL)
+    refuse(supervisor, name, err);
+  end(supervisor, i, err);
+}
+
 void supervisor_turn(struct supervisor *supervisor) {
   for (size_t i = 0; i < supervisor->n; i++) {
     struct running *running = supervisor->list[i];
     struct err err;
     if (running_turn(running, &err) != 0) {
-      end(supervisor, i--, &err);
+      failed(supervisor, i--, &err);
       continue;
     }
     enum engine_state state = engine_state(running->engine);
     if (state == ENGINE_FAILED) {
       err = *engine_error(running->engine);
-      end(supervisor, i--, &err);
+      failed(supervisor, i--, &err);
     } else if (state == ENGINE_DONE) {
       end(supervisor, i--, NULL);
     }
