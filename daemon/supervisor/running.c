@@ -223,8 +223,10 @@ static void go_back(struct running *running, const struct graph *failed, struct 
     configuration_release(old);
     return;
   }
+  if (kept != NULL) instances_close(kept->graphs[0]);
   configuration_release(kept);
-  err_set(err, again.code, "%s; and the old configuration cannot go on either: %s", err->text,
+  struct err first = *err;
+  err_set(err, again.code, "%s; and the old configuration cannot go on either: %s", first.text,
           again.text);
 }
 
@@ -246,9 +248,10 @@ int running_switch(struct running *running, struct err *err) {
     running->of = old_of;
     running->graph = old;
     running->name = old->pipeline->settings.name;
-    result = err_set(err, ERR_CORRUPT,
-                     "the snapshot that was made for the change cannot be read, so what is in front "
-                     "of it would have to be run again by the new configuration");
+    result =
+        err_set(err, ERR_CORRUPT,
+                "the snapshot that was made for the change cannot be read, so what is in front "
+                "of it would have to be run again by the new configuration");
   }
   if (result == 0) {
     configuration_release(old_of);

@@ -139,6 +139,31 @@ static void one_failure_anywhere(void **state) {
   world_fini(&wanted);
 }
 
+static bool full_from_turn_4(struct world *world) {
+  if (world->turns == 4)
+    sim_disk_set_faults(world->disk, (struct sim_disk_faults){.capacity_bytes = 1});
+  return true;
+}
+
+/* Neither the new one nor the old one can be opened: both reasons are said, and nothing that was
+ * claimed stays open (the world's end would find it). */
+static void no_way_back(void **state) {
+  (void)state;
+#define LISTENING(more)                                                                            \
+  WORLD_HEAD(WORLD_CALM)                                                                           \
+  more "sources:\n  in: {type: http, listen: '127.0.0.1:8080'}\n"                                  \
+       "sinks:\n  out: {type: file, input: in, path: /out/out.ndjson}\n"
+  struct world world;
+  struct err err;
+  struct reload_step steps[] = {{.turn = 4}};
+  world_init(&world, LISTENING(""));
+  world_put(world.disk, "/q.yaml", slice_of(LISTENING("workers: 2\n")));
+  world.turn = full_from_turn_4;
+  assert_int_equal(reload_life(&world, steps, 1, 0, &err), -1);
+  world_expect_error(&err, ERR_RETRY, "No space left on device; and the old configuration");
+  world_fini(&world);
+}
+
 /* What cannot be is refused, and the old one goes on. */
 static void refused(void **state) {
   (void)state;
@@ -311,6 +336,7 @@ int main(void) {
       cmocka_unit_test(at_any_turn),
       cmocka_unit_test(crash_anywhere),
       cmocka_unit_test(one_failure_anywhere),
+      cmocka_unit_test(no_way_back),
       cmocka_unit_test(refused),
       cmocka_unit_test(reset),
       cmocka_unit_test(aggregate_added),
