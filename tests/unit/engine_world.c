@@ -60,7 +60,7 @@ const char *world_env(void *arg, const char *name) {
   return NULL;
 }
 
-static void send(struct world *world, uint64_t bytes) {
+void world_send(struct world *world, uint64_t bytes) {
   uint64_t left = world->input.len - world->sent;
   if (bytes > left) bytes = left;
   sim_stdin(world->io.loop, world->input.data + world->sent, bytes,
@@ -68,14 +68,15 @@ static void send(struct world *world, uint64_t bytes) {
   world->sent += bytes;
 }
 
-static void produce(struct world *world, FILE *stream) {
+bool world_produce(struct world *world, FILE *stream) {
   fflush(stream);
   const char *from = strstr(world->said, "reading the standard input from byte ");
-  if (from == NULL) return;
+  if (from == NULL) return false;
   world->position = strtoull(strpbrk(from, "0123456789"), NULL, 10);
   assert_true(world->position <= world->input.len);
   world->sent = world->position;
-  if (world->piece_bytes == 0 && !world->scripted) send(world, world->input.len);
+  if (world->piece_bytes == 0 && !world->scripted) world_send(world, world->input.len);
+  return true;
 }
 
 static int turns(struct world *world, struct running *running, uint64_t calls_before,
@@ -85,7 +86,7 @@ static int turns(struct world *world, struct running *running, uint64_t calls_be
     if (world->turn != NULL && !world->turn(world)) {
       return err_set(err, ERR_OTHER, "switched off");
     }
-    if (world->piece_bytes > 0) send(world, world->piece_bytes);
+    if (world->piece_bytes > 0) world_send(world, world->piece_bytes);
     if (running_turn(running, err) != 0) return -1;
     const struct engine *engine = world->engine = running->engine;
     engine_figures(engine, &world->figures);
@@ -144,7 +145,7 @@ int world_life(struct world *world, struct err *err) {
   struct running *running;
   int result = load(world, "/p.yaml", &diag, &running, err);
   if (result == 0) {
-    produce(world, stream);
+    world_produce(world, stream);
     result = turns(world, running, calls_before, err);
   }
   running_close(running);

@@ -78,6 +78,10 @@ int world_pair(struct world *world, const char *other, struct err *other_err);
  * The stream gets the diagnostics (world->said). */
 FILE *world_begin(struct world *world, struct err *err);
 void world_end(struct world *world, FILE *stream);
+/* Of a life in which turn() sends, or of one without world_life(): true once the source has said in
+ * the stream from where the producer goes on; and so many bytes of what is left, with the end. */
+bool world_produce(struct world *world, FILE *stream);
+void world_send(struct world *world, uint64_t bytes);
 const char *world_env(void *arg, const char *name); /* no variable is set */
 /* A life in which the n-th call of the disk fails, and all after it: the machine goes down. */
 int world_life_down_at(struct world *world, uint64_t n, struct err *err);

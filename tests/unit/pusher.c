@@ -98,7 +98,8 @@ static void send(struct pusher *pusher, struct push_lane *lane) {
   int number = (int)(lane->request - pusher->requests);
   char key[40] = "", head[200];
   buf_init(&body);
-  for (int i = 0; i < lane->request->n_records; i++)
+  if (pusher->bodies != NULL) buf_put_slice(&body, pusher->bodies[number]);
+  for (int i = 0; pusher->bodies == NULL && i < lane->request->n_records; i++)
     buf_printf(&body, "{\"r\":%d,\"i\":%d,\"of\":%d}\n", number, i, lane->request->n_records);
   if (lane->request->keyed) snprintf(key, sizeof key, "Idempotency-Key: k%d\r\n", number);
   snprintf(head, sizeof head,

@@ -39,6 +39,7 @@ struct pusher {
   struct random random;
   struct push_request *requests;
   size_t n;
+  const struct slice *bodies; /* [n], with n_records lines each; NULL: they are made up */
   struct push_lane lanes[PUSHER_LANES];
   size_t n_addresses;       /* 1, or 2: every other request goes to the second */
   uint32_t cut_per_million; /* see sim_net_faults; deliveries are late then, too */
