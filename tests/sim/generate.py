@@ -2,18 +2,15 @@
 
     generate.py SEED FOLDER        writes case.json, p.yaml (and others for reloads), the input files and `script`
 
-make(seed) gives the case as a dict, which is also what model.py reads; write(case, folder) writes it. What is drawn keeps to
-what the model can say: operators in expressions get types for which the outcome is one thing, and times lie around the
-simulated clock's beginning, 2026-01-01.
+make(seed) gives the case as a dict, which is also what the model reads; case_files.py writes it. What is drawn keeps to what
+the model can say: operators in expressions get types for which the outcome is one thing.
 """
-import json
-import os
 import random
 import sys
 
-from expressions import text
+import case_files
+from data import START_MS, Data
 
-START_MS = 1767225600000
 FIELDS = ("id", "t", "k", "v", "w", "r", "nowhere")
 CHANGED = (*FIELDS, "nowhere")  # some field is gone, and naming it would be an error
 CLOSED = ("id", "k", "v", "w", "r", "z")  # there is no other
@@ -41,72 +38,6 @@ def settings(rng, delivery):
     if chosen.get("log", {}).get("sync") == "never":
         del chosen["log"]["sync"]  # promises nothing when the power fails
     return chosen
-
-
-# ---------------------------------------------------------------------- data
-
-
-class Data:
-    """Records in about the order of time, with all that can be wrong with them."""
-
-    def __init__(self, rng):
-        self.rng = rng
-        self.next_id = 1000
-        self.disorder = rng.choice([0, 200, 1500, 8000])
-        self.odd = rng.choice([0, 0.02, 0.1])
-        self.broken = rng.choice([0, 0.02, 0.1])
-        self.again = rng.choice([0, 0.05, 0.3])
-        self.step = rng.choice([5, 40, 250, 1500])
-        self.pad = rng.choice([0, 0, 0, 300, 2000])
-        self.made = []
-
-    def line(self, ms, whole=False):
-        rng = self.rng
-        if not whole and rng.random() < self.broken:
-            return rng.choice(['{"id":7,"t":12', "[1]", "nothing", '{"broken":', '"text"'])
-        if self.made and rng.random() < self.again:
-            record = dict(rng.choice(self.made[-30:]))
-            if rng.random() < 0.5:
-                record["t"] = self.time(ms)
-        else:
-            record = {"id": self.next_id, "t": self.time(ms)}
-            self.next_id += 1
-            if rng.random() < 0.95:
-                record["k"] = rng.choice(["a", "b", "c", "c", "d\u00e9", 1, 1.0, True, None, ""])
-            if rng.random() < 0.9:
-                record["v"] = rng.choice([rng.randrange(-50, 100), rng.randrange(0, 400) / 4, None])
-                if rng.random() < self.odd:
-                    record["v"] = rng.choice(["12", True, "x", [1], {"a": 1}])
-            record["w"] = rng.randrange(0, 100)
-            record["r"] = rng.choice(["eu", "us", "asia"])
-            if rng.random() < 0.2:
-                record["j"] = {"a": [1, {"b": None}], "c": "\"\\\u20ac"}
-            if self.pad:
-                record["pad"] = "x" * rng.randrange(self.pad)
-            self.made.append(record)
-        separators = rng.choice([(",", ":"), (", ", ": ")])
-        return json.dumps(record, separators=separators, ensure_ascii=rng.random() < 0.5)
-
-    def time(self, ms):
-        rng = self.rng
-        ms -= rng.randrange(self.disorder + 1)
-        if rng.random() < 0.02:
-            ms -= rng.choice([10000, 60000, 600000])
-        odd = rng.random() / max(self.odd, 1e-9)
-        if odd < 0.2:
-            return rng.choice(["yesterday", None, [1], True, "2026-13-01T00:00:00Z"])
-        if odd < 0.3:
-            return 2000000000000
-        if odd < 0.6:
-            seconds, rest = divmod(ms - START_MS, 1000)
-            seconds %= 86400
-            day = 1 + (ms - START_MS) // 86400000
-            stamp = f"2026-01-{day:02}" if day > 0 else "2025-12-31"
-            return f"{stamp}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{rest:03}Z"
-        return ms
-
-    def lines(self, n, from_ms, whole=False):
-        return [self.line(from_ms + i * self.step, whole) for i in range(n)]
 
 
 # ---------------------------------------------------------------------- sources
@@ -449,76 +380,5 @@ def make(seed):
     return Maker(seed).make()
 
 
-# ---------------------------------------------------------------------- on the disk
-
-
-def written(value):
-    """An option as it stands in the file: expressions as text."""
-    if isinstance(value, dict):
-        return {k: written(v) for k, v in value.items()}
-    return value
-
-
-def option_text(type_, options):
-    out = dict(options)
-    for name in ("where", "having"):
-        if name in out:
-            out[name] = text(out[name])
-    for name in ("select", "set", "routes"):
-        if name in out:
-            out[name] = {k: text(v) for k, v in out[name].items()}
-    if type_ == "window" and "group_by" in out:
-        out["group_by"] = {k: text(v) for k, v in out["group_by"].items()}
-    if type_ == "dedup":
-        out["key"] = [text(k) for k in out["key"]]
-    if type_ == "http" and "key" in out:
-        out["key"] = text(out["key"])
-    if type_ == "window":
-        out["aggregate"] = {k: aggregate_text(*v) for k, v in out["aggregate"].items()}
-    return out
-
-
-def aggregate_text(how, field):
-    if field is None:
-        return "count(*)"
-    return f"count(distinct {text(field)})" if how == "count distinct" else f"{how}({text(field)})"
-
-
-def yaml(case, chosen, added):
-    lines = ["pipeline: p"] + [f"{name}: {json.dumps(value)}" for name, value in chosen.items()]
-    for section in ("sources", "transforms", "sinks"):
-        there = [c for c in case[section] if not c.get("added") or c["name"] in added]
-        if there:
-            lines.append(section + ":")
-        for c in there:
-            node = {"type": c["type"], **({"input": c["input"]} if "input" in c else {})}
-            lines.append(f"  {c['name']}: {json.dumps({**node, **option_text(c['type'], c['options'])}, ensure_ascii=False)}")
-    return "\n".join(lines) + "\n"
-
-
-def write(case, folder):
-    os.makedirs(folder, exist_ok=True)
-
-    def put(name, content):
-        with open(os.path.join(folder, name), "w", newline="") as file:
-            file.write(content)
-
-    put("case.json", json.dumps(case, indent=1))
-    put("p.yaml", yaml(case, case["settings"], []))
-    for i, reload in enumerate(case["reloads"]):
-        put(f"{i}.yaml", yaml(case, reload["settings"], reload["added"]))
-    script = [f"seed {case['seed'] % 2**32}"]
-    follows = {path for s in case["sources"] if s["options"].get("mode") == "tail" for path in s["reads"]}
-    for i, (name, content) in enumerate(case["inputs"].items()):
-        put(f"input{i}", content)
-        script.append(
-            f"stdin input{i}" if name == "stdin"
-            else f"push input{i} {case['addresses']}" if name == "pushed"
-            else f"{'tail' if name in follows else 'put'} {name} input{i}"
-        )
-    script += [f"refuse {case['refuse']}", f"trouble {case['seed'] * 7 % 30}", f"quiet {[2, 4, 12][case['seed'] % 3] * 10**6}"]
-    put("script", "\n".join(script + case["script"]) + "\n")
-
-
 if __name__ == "__main__":
-    write(make(int(sys.argv[1])), sys.argv[2])
+    case_files.write(make(int(sys.argv[1])), sys.argv[2])

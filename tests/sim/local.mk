@@ -8,8 +8,9 @@ tests_sim_sim_SOURCES = tests/sim/sim.c tests/sim/run.h tests/sim/script.c tests
 	$(PUSHER)
 tests_sim_sim_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_sim_sim_LDADD = $(TEST_LIBS)
-EXTRA_DIST += tests/sim/README.md tests/sim/sim.sh tests/sim/run.py tests/sim/generate.py tests/sim/model.py tests/sim/shrink.py \
-	tests/sim/operators.py tests/sim/expressions.py
+EXTRA_DIST += tests/sim/README.md tests/sim/sim.sh tests/sim/run.py tests/sim/shrink.py tests/sim/generate.py \
+	tests/sim/data.py tests/sim/case_files.py tests/sim/expressions.py tests/sim/operators.py tests/sim/sources.py \
+	tests/sim/model.py tests/sim/verdict.py
 
 # make check-sim SEED=7: that run again; without SEED the runs that check.sh makes.
 check-sim: tests/sim/sim

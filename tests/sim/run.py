@@ -14,9 +14,10 @@ import time
 
 sys.dont_write_bytecode = True
 
+import case_files
 import generate
-import model
 import shrink
+import verdict
 
 LIMIT_S = 60  # of one run
 
@@ -32,7 +33,7 @@ class Figures(dict):
 def run(program, case, folder):
     """What is wrong, or nothing; whether a damaged file was found and said."""
     shutil.rmtree(folder, ignore_errors=True)
-    generate.write(case, folder)
+    case_files.write(case, folder)
     try:
         done = subprocess.run([program, folder], capture_output=True, timeout=LIMIT_S, check=False)
     except subprocess.TimeoutExpired:
@@ -44,7 +45,7 @@ def run(program, case, folder):
     figures.add(folder)
     if figures["damaged"]:
         return []
-    return model.judge(case, folder)
+    return verdict.judge(case, folder)
 
 
 def main():
