@@ -318,8 +318,8 @@ class Maker:
     def lives(self):
         rng = self.rng
         script = self.case["script"]
-        for _ in range(rng.choice([0, 1, 2, 3, 5, 9])):
-            words = [f"crash={rng.randrange(1, rng.choice([40, 150, 600]))}", "unsynced=" + rng.choice(["kept", "dropped", "mixed"])]
+        for _ in range(rng.choice([0, 1, 2, 4, 8, 16])):
+            words = [f"crash={rng.randrange(1, rng.choice([40, 100, 200, 600]))}", "unsynced=" + rng.choice(["kept", "dropped", "mixed"])]
             draw = rng.random()
             if draw < 0.15:
                 words = [f"fail={rng.randrange(1, 300)}"]

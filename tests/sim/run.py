@@ -1,16 +1,18 @@
 """run: seeds through the simulation, one after the other.
 
-    run.py PROGRAM FOLDER [--seeds FROM COUNT | --soak FROM] [--seconds LIMIT]
+    run.py PROGRAM FOLDER [--seeds FIRST COUNT | --soak FIRST]
 
 PROGRAM is tests/sim/sim. Of a seed whose run is wrong the folder is kept, made as small as it can be made while it
 remains wrong, and the command that repeats it is printed.
 """
 import argparse
+import collections
 import os
 import shutil
 import subprocess
 import sys
 import time
+import traceback
 
 sys.dont_write_bytecode = True
 
@@ -45,47 +47,55 @@ def run(program, case, folder):
     figures.add(folder)
     if figures["damaged"]:
         return []
-    return verdict.judge(case, folder)
+    try:
+        return verdict.judge(case, folder)
+    except Exception:
+        return ["the model failed: " + traceback.format_exc()]
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("folder")
-    parser.add_argument("--seeds", nargs=2, type=int, default=(1, 100))
-    parser.add_argument("--soak", type=int)
+    parser.add_argument("--seeds", nargs=2, type=int, default=(1, 100), metavar=("FIRST", "COUNT"))
+    parser.add_argument("--soak", type=int, metavar="FIRST", help="until it is stopped")
     parser.add_argument("--keep", action="store_true", help="folders of runs that are right, too")
     parser.add_argument("--whole", action="store_true", help="do not make what is wrong smaller")
+    parser.add_argument("--enough", type=int, default=3, help="so many that are wrong end it")
     options = parser.parse_args()
-    seed, left = (options.soak, None) if options.soak is not None else options.seeds
-    figures, failed, begun = Figures(), 0, time.monotonic()
-    while left is None or left > 0:
+    first, count = (options.soak, None) if options.soak is not None else options.seeds
+    figures, begun, done, wrong = Figures(), time.monotonic(), 0, 0
+    while (count is None or done < count) and wrong < options.enough:
+        seed = first + done
         folder = os.path.join(options.folder, str(seed))
         case = generate.make(seed)
         problems = run(options.program, case, folder)
+        done += 1
         if problems:
-            failed += 1
-            print(f"seed {seed} is wrong:\n  " + "\n  ".join(problems[:5]), flush=True)
-            print(f"again: make check-sim SEED={seed}; it is in {folder}, made small in {folder}-small", flush=True)
+            wrong += 1
+            print(f"seed {seed} is wrong:\n  " + "\n  ".join(problems[:5]))
+            print(f"again: make check-sim SEED={seed}; it is in {folder}", flush=True)
             if not options.whole:
                 shrink.shrink(case, lambda smaller: run(options.program, smaller, folder + "-small"))
+                print(f"made small: {folder}-small", flush=True)
         else:
             figures.add(folder)
             if not options.keep:
                 shutil.rmtree(folder)
-        seed += 1
-        left = left - 1 if left is not None else None
-        if left is None and seed % 100 == 0:
-            say(seed, figures, failed, begun)
-    say(options.seeds[1], figures, failed, begun)
-    return 1 if failed else 0
+        if count is None and done % 100 == 0:
+            say(done, wrong, figures, begun)
+    say(done, wrong, figures, begun)
+    return 1 if wrong else 0
 
 
-def say(seeds, figures, failed, begun):
-    seconds = time.monotonic() - begun
-    print(f"{seeds} seeds, {failed} wrong, {figures.get('lives', 0)} lives, {figures.get('crashes', 0)} simulated crashes "
-          f"survived, {figures.get('failures', 0)} failures told, {figures.get('reloads', 0)} reloads, "
-          f"{figures.get('damaged', 0)} damages found, {seconds:.0f} s", flush=True)
+def say(done, wrong, figures, begun):
+    figures = collections.defaultdict(int, figures)
+    print(
+        f"{done} seeds, {wrong} wrong; {figures['lives']} lives, {figures['crashes']} simulated crashes survived, "
+        f"{figures['failures']} failures told, {figures['reloads']} reloads, {figures['damaged']} damages found; "
+        f"{time.monotonic() - begun:.0f} s",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":
