@@ -87,7 +87,9 @@ struct configuration *configuration_kept(const struct pipeline *like, uint64_t i
             id, path);
   } else {
     struct pipeline_settings *settings = &kept->config->pipelines[0]->settings;
-    settings->state_dir = like->settings.state_dir;
+    /* It may outlive the one it is like. */
+    const char *dir = like->settings.state_dir;
+    settings->state_dir = arena_dup(&kept->config->arena, dir, strlen(dir));
     /* No result hangs on it, and to raise it is the way out when it was reached. */
     settings->memory_max_bytes = like->settings.memory_max_bytes;
   }
