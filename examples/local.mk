@@ -14,6 +14,7 @@ dist_example_DATA += \
 	examples/source-generate.yaml \
 	examples/source-socket.yaml \
 	examples/source-http.yaml \
+	examples/source-kafka.yaml \
 	examples/source-stdin.yaml \
 	examples/transform-dedup.yaml \
 	examples/transform-filter.yaml \

@@ -22,6 +22,10 @@ libtidemark_a_SOURCES += \
 	sources/http/intake.c sources/http/intake.h \
 	sources/http/intake_http.c \
 	sources/http/records.c sources/http/records.h \
+	sources/kafka/feed.c sources/kafka/feed.h \
+	sources/kafka/feed_group.c \
+	sources/kafka/feed_reread.c \
+	sources/kafka/kafka.c \
 	sources/line_input.c sources/line_input.h \
 	sources/lines.c sources/lines.h \
 	sources/socket/socket.c \

@@ -65,11 +65,11 @@ void kafka_access_check(const struct kafka_access *access, const struct node *no
                         const char *const *own, struct config_errors *errors) {
   if ((access->tls_certificate == NULL) != (access->tls_key == NULL))
     config_error_add(errors, node_get(node, "tls")->place, "tls needs both certificate and key");
-  bool named = access->sasl_username != NULL && access->sasl_password != NULL;
-  bool sasl = access->sasl_mechanism != SASL_NONE;
-  const struct node *place = node_get(node, "sasl");
-  if (place != NULL && sasl != named)
-    config_error_add(errors, place->place, "sasl needs mechanism, username and password");
+  int given = (access->sasl_mechanism != SASL_NONE) + (access->sasl_username != NULL) +
+              (access->sasl_password != NULL);
+  if (given != 0 && given != 3)
+    config_error_add(errors, node_get(node, "sasl")->place,
+                     "sasl needs mechanism, username and password");
   for (size_t i = 0; i < access->options.n; i++)
     for (size_t k = 0; own[k] != NULL; k++)
       if (strcmp(access->options.names[i], own[k]) == 0)

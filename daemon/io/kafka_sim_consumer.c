@@ -336,7 +336,7 @@ static struct kafka_message lend(struct sim_consumer *c, const struct sim_view *
 static size_t poll_view(struct sim_consumer *c, struct sim_view *view,
                         struct kafka_message *messages, size_t max) {
   size_t n = 0;
-  while (n < max && !view->gone && has_some(c, view)) {
+  while (n < max && has_some(c, view) && !view->gone) {
     const struct sim_part *part = sim_part_find(c->client.sim->brokers, place_of(view));
     const struct sim_entry *entry = &part->entries[sim_part_index(part, view->next)];
     if (sim_entry_seen(entry, c->committed)) messages[n++] = lend(c, view, entry);

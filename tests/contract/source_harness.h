@@ -56,7 +56,9 @@ struct source_world {
   struct source_ctx ctx;
   struct diag diag;
   bool ready;
-  const char *stalled; /* what source_stalled() says */
+  const char *stalled;   /* what source_stalled() says */
+  char state_folder[17]; /* its name, as ctx->folder has it */
+  bool commit_soon;      /* source_commit_soon() was called */
 };
 
 void source_world_open(struct source_world *world, bool simulated);
@@ -75,11 +77,14 @@ int source_reload(struct source_world *world, const char *options, struct err *e
 void source_stop(struct source_world *world); /* close(); fine when not started */
 /* All that was taken is in the log, synced. */
 void source_logged(struct source_world *world);
+/* All that was taken is in the sinks for good. */
+void source_acknowledged(struct source_world *world);
 /* Starts, takes all in takes of so many bytes, with a restart after each `restart_every` takes (0:
  * none), stops. Fails the test on any error. */
 void source_run(struct source_world *world, const struct source_plugin *plugin, const char *options,
                 uint64_t bytes, int restart_every);
-/* Reads all that is in the log again, in another life, and compares. */
+/* Reads all that is in the log again, as ranges that may be ready later, in another life, and
+ * compares. */
 void source_check_reread(struct source_world *world, const struct source_plugin *plugin,
                          const char *options);
 

@@ -125,6 +125,7 @@ FILE *world_begin(struct world *world, struct err *err) {
   free(world->said);
   FILE *stream = open_memstream(&world->said, &world->said_len);
   assert_int_equal(io_sim_open(&world->io, world->seed++, world->wall_us, world->disk, err), 0);
+  if (world->brokers != NULL) sim_kafka_join(world->io.kafka, world->brokers);
   world->engine = NULL;
   world->position = world->queued_bytes_most = 0;
   return stream;

@@ -41,10 +41,11 @@
 extern const char *const world_out[]; /* NULL-ended */
 
 struct world {
-  struct disk *disk; /* with the folders /in and /out, and /p.yaml */
-  uint64_t seed;     /* of the next life; counts on */
-  int64_t wall_us;   /* the clock at which the next life begins; moves on */
-  struct buf input;  /* what the producer of standard input has to send */
+  struct disk *disk;         /* with the folders /in and /out, and /p.yaml */
+  uint64_t seed;             /* of the next life; counts on */
+  int64_t wall_us;           /* the clock at which the next life begins; moves on */
+  struct sim_kafka *brokers; /* outlive each life; NULL: there are none. The test's */
+  struct buf input;          /* what the producer of standard input has to send */
   bool input_ends;
   uint64_t piece_bytes; /* sent before each turn; 0: all at once */
   bool scripted;        /* turn() sends, by sim_stdin() and `sent` */

@@ -7,8 +7,8 @@ TESTS += tests/unit/test_source_file tests/unit/test_source_generate tests/unit/
 	tests/unit/test_source_tail tests/unit/test_source_tail_storm
 check_PROGRAMS += tests/unit/test_source_socket tests/unit/test_source_exec
 TESTS += tests/unit/test_source_socket tests/unit/test_source_exec
-check_PROGRAMS += tests/unit/test_source_http
-TESTS += tests/unit/test_source_http
+check_PROGRAMS += tests/unit/test_source_http tests/unit/test_source_kafka
+TESTS += tests/unit/test_source_http tests/unit/test_source_kafka
 endif
 tests_unit_test_source_file_SOURCES = tests/unit/test_source_file.c $(SOURCE_HARNESS)
 tests_unit_test_source_file_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -25,6 +25,9 @@ tests_unit_test_source_tail_LDADD = $(TEST_LIBS)
 tests_unit_test_source_socket_SOURCES = tests/unit/test_source_socket.c $(SOURCE_HARNESS)
 tests_unit_test_source_socket_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_socket_LDADD = $(TEST_LIBS)
+tests_unit_test_source_kafka_SOURCES = tests/unit/test_source_kafka.c $(SOURCE_HARNESS)
+tests_unit_test_source_kafka_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_source_kafka_LDADD = $(TEST_LIBS)
 tests_unit_test_source_exec_SOURCES = tests/unit/test_source_exec.c $(SOURCE_HARNESS)
 tests_unit_test_source_exec_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_source_exec_LDADD = $(TEST_LIBS)

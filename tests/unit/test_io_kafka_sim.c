@@ -414,7 +414,7 @@ static void what_is_gone_is_told(void **state) {
   for (int readies = life->readies; life->readies == readies;)
     assert_int_equal(loop_wait(life->io.loop, STEP_US, &life->err), 0);
   sim_kafka_remove(brokers, AT("in", 0), 10);
-  passes(SECOND_US);
+  read_all(life);
   assert_int_equal(life->gone.offset, 10);
   story_is(life, "");
 }
