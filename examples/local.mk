@@ -7,6 +7,7 @@ dist_example_DATA += \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-http.yaml \
+	examples/sink-kafka.yaml \
 	examples/sink-stdout.yaml \
 	examples/source-exec.yaml \
 	examples/source-file.yaml \

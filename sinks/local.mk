@@ -1,5 +1,5 @@
 # sinks: what this folder adds to the build.
-EXTRA_DIST += sinks/README.md sinks/http/README.md
+EXTRA_DIST += sinks/README.md sinks/http/README.md sinks/kafka/README.md
 libtidemark_a_SOURCES += \
 	sinks/blackhole.c \
 	sinks/file/file.c \
@@ -12,5 +12,9 @@ libtidemark_a_SOURCES += \
 	sinks/http/requests.c sinks/http/requests.h \
 	sinks/http/sender.c sinks/http/sender.h \
 	sinks/http/settings.c sinks/http/settings.h \
+	sinks/kafka/frame.c sinks/kafka/frame.h \
+	sinks/kafka/kafka.c \
+	sinks/kafka/outgoing.c sinks/kafka/outgoing.h \
+	sinks/kafka/transactions.c \
 	sinks/sinks.def sinks/sinks.h \
 	sinks/stdout.c

@@ -421,6 +421,8 @@ static void sources_make(struct engine *engine) {
                                     .diag = engine->diag,
                                     .where = &sink->where,
                                     .id = sink->id,
+                                    .folder = engine->folder,
+                                    .delivery = (enum delivery)engine->settings->delivery,
                                     .common = stage->component->common,
                                     .codec = stage->codec,
                                     .engine = sink,

@@ -345,6 +345,8 @@ struct sink_ctx {
   const struct diag *diag;
   const struct diag_where *where; /* for diag_say() */
   const char *id;                 /* "billing/bills" */
+  const char *folder;             /* names the state folder, for good: 16 hexadecimal digits */
+  enum delivery delivery;         /* what the pipeline promises */
   const struct sink_common *common;
   const struct codec *codec;
   struct engine_sink *engine;

@@ -65,6 +65,7 @@ TESTS += \
 	tests/flow/500-http-sink/test.py \
 	tests/flow/510-admin/test.py \
 	tests/flow/511-tap/test.py \
+	tests/flow/600-kafka-sink/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \

@@ -157,6 +157,7 @@ class Broker:
         with locked(self.folder / "lock"):
             if not self.pid():
                 self._prepare()
+                (self.folder / "log").unlink(missing_ok=True)  # the keeper before may still write into it
                 subprocess.Popen([sys.executable, "-B", __file__, str(self.folder), "keep", option], start_new_session=True,
                                  stdin=subprocess.DEVNULL, stdout=open(self.folder / "log", "w", encoding="ascii"),
                                  stderr=subprocess.STDOUT)
