@@ -416,6 +416,7 @@ static int source_get(struct runner *runner, struct slice body, size_t *at) {
     run->partition_names[run->n_partition_names++] =
         name.len > 0 ? (struct slice){mem_strndup(name.data, name.len), name.len} : slice_of("");
   }
+  if (run != &gone && run->n_partition_names != run->time.n_partitions) result = -1;
   if (run == &gone) {
     source_time_fini(&gone.time);
   } else if (result == 0) {

@@ -306,7 +306,7 @@ static struct value field_value(struct batch *batch, uint32_t row, enum envelope
   case ENVELOPE_KEY: return text_value(envelope->key, &batch->arena);
   case ENVELOPE_HEADERS: return headers_value(envelope, &batch->arena);
   case ENVELOPE_HEADER: return header_value(envelope, path->steps[1].name, &batch->arena);
-  case ENVELOPE_TOPIC: return value_text(batch->topic.data, batch->topic.len);
+  case ENVELOPE_TOPIC: return text_value(batch->topic, &batch->arena);
   case ENVELOPE_PARTITION: return value_int(batch->topic_partition);
   case ENVELOPE_OFFSET: return value_int((int64_t)envelope->position);
   case ENVELOPE_TIMESTAMP: return envelope_time(envelope);

@@ -42,8 +42,10 @@ static void same_record(const struct envelope *have, const struct envelope *want
   if (!same) fuzz_fail("a record is not what was put into the chunk");
 }
 
-static void set_field(struct schema *schema, const char *name, struct path_step *step, uint32_t n) {
-  struct path path = {step, n};
+/* The field `name` of the record goes out under that name; header: `_headers.h` does. */
+static void set_field(struct schema *schema, const char *name, bool header) {
+  struct path_step steps[] = {{.name = slice_of(header ? "_headers" : name)}, {.name = {"h", 1}}};
+  struct path path = {steps, header ? 2 : 1};
   uint32_t slot, n_used;
   enum value_type type;
   if (schema_resolve(schema, &path, &slot, &type, &n_used) != 0) fuzz_fail("no field %s", name);
@@ -81,12 +83,10 @@ static void chunk_right(struct slice bytes, const struct envelope *wanted, size_
   struct rowset *rowset = rowset_new(&arena, true);
   rowset->enveloped = true;
   struct schema *schema = schema_new(rowset, true);
-  struct path_step key = {.name = {"_key", 4}}, field = {.name = {"a", 1}},
-                   headers[] = {{.name = {"_headers", 8}}, {.name = {"h", 1}}};
-  set_field(schema, "key", &key, 1);
-  set_field(schema, "headers", headers, 1);
-  set_field(schema, "h", headers, 2);
-  set_field(schema, "a", &field, 1);
+  static const char *const fields[] = {"_key",    "_headers",   "_topic",     "_partition",
+                                       "_offset", "_timestamp", "_tombstone", "a"};
+  for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) set_field(schema, fields[i], false);
+  set_field(schema, "header", true);
   struct batch *batch = envelope_batch(rowset, bytes);
   if (batch->n_rows != n) fuzz_fail("%u records are %u rows", n, batch->n_rows);
   for (size_t i = 0; wanted != NULL && i < n_wanted; i++)

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { BYTES_MAX = 256 * 1024 };
+enum { BYTES_MAX = 32 * 1024 };
 
 /* ------------------------------------------------------------------ putting right */
 

@@ -43,8 +43,13 @@ static const char first_records[] = "{\"id\":1,\"t\":1767225600000,\"k\":\"a\",\
                                     "{\"id\":1,\"t\":1767225603000,\"k\":\"a\",\"v\":1}\n"
                                     "{\"id\":3,\"t\":1767225612500,\"k\":null,\"v\":-7}\n"
                                     "{\"id\":4,\"t\":1767225612600,\"k\":\"a\",\"v\":1e300}\n";
+/* For groups that are there, and for others. */
 static const char next_records[] = "{\"id\":3,\"t\":1767225613000,\"k\":\"a\",\"v\":1}\n"
                                    "{\"id\":5,\"t\":1767225604000,\"k\":\"b\",\"v\":3}\n"
+                                   "{\"id\":7,\"t\":1767225612700,\"k\":\"a\",\"v\":1e300}\n"
+                                   "{\"id\":8,\"t\":1767225612800,\"k\":null,\"v\":-7}\n"
+                                   "{\"id\":9,\"t\":1767225604100,\"k\":\"a\",\"v\":1}\n"
+                                   "{\"id\":10,\"t\":1767225604200,\"k\":\"b\",\"v\":2.5}\n"
                                    "{\"id\":6,\"t\":1767225650000,\"k\":\"c\",\"v\":4}\n";
 
 /* What stays from call to call: the compiled pipeline and the good state. */
@@ -63,8 +68,8 @@ static const char *env(void *arg, const char *name) {
   return NULL;
 }
 
-static void run(struct runner *runner, uint64_t number, const char *records, bool is_new,
-                bool ends) {
+/* The partition is said to be new each time: whether it is known is up to the state. */
+static void run(struct runner *runner, uint64_t number, const char *records, bool ends) {
   struct epoch *epoch = epoch_new(number, START_US + (int64_t)number * 2000000);
   size_t len = strlen(records);
   void *memory;
@@ -73,12 +78,14 @@ static void run(struct runner *runner, uint64_t number, const char *records, boo
   struct new_partition partition = {.name = slice_of("standard input")};
   uint32_t source = 0;
   if (len > 0) epoch->chunks = &chunk, epoch->n_chunks = 1;
-  if (is_new) epoch->new_partitions = &partition, epoch->n_new = 1;
+  epoch->new_partitions = &partition;
+  epoch->n_new = 1;
   if (ends) epoch->source_ends = &source, epoch->n_source_ends = 1;
   runner_run(runner, epoch);
-  epoch->chunks = NULL;
+  epoch->chunks = NULL; /* these three are ours */
   epoch->new_partitions = NULL;
   epoch->source_ends = NULL;
+  epoch->n_chunks = epoch->n_new = epoch->n_source_ends = 0;
   epoch_free(epoch);
   free(memory);
 }
@@ -106,7 +113,7 @@ static void start(void) {
     fuzz_fail("%s", buf_cstr(&text));
   }
   struct runner *runner = runner_new(graph(), 1, SHARDS, &quiet);
-  run(runner, 1, first_records, true, false);
+  run(runner, 1, first_records, false);
   save(runner, 1);
   runner_free(runner);
   struct snapshot_reader *reader;
@@ -159,9 +166,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   if (loaded) {
     runner_count_keys(runner);
     runner_next_clock_us(runner);
-    run(runner, 2, next_records, false, false);
+    run(runner, 2, next_records, false);
     save(runner, 2);
-    run(runner, 3, "", false, true);
+    run(runner, 3, "", true);
   }
   runner_free(runner);
   if (loaded) {

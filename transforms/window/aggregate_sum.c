@@ -5,6 +5,13 @@
 
 #include <math.h>
 
+/* No stream has so many records; two such counts can be added. */
+#define COUNT_BOUND (INT64_C(1) << 62)
+
+static bool is_count(int64_t n) {
+  return n >= 0 && n < COUNT_BOUND;
+}
+
 /* ------------------------------------------------------------------ count */
 
 static int count_type(enum value_type argument) {
@@ -37,7 +44,7 @@ static void count_save(const struct aggregate_memory *memory, const void *acc, s
 
 static int count_load(struct aggregate_memory *memory, void *acc, struct slice body, size_t *at) {
   (void)memory;
-  return field_get_i64(body, at, acc) == 0 && *(int64_t *)acc >= 0 ? 0 : -1;
+  return field_get_i64(body, at, acc) == 0 && is_count(*(int64_t *)acc) ? 0 : -1;
 }
 
 const struct aggregate_kind aggregate_count = {
@@ -264,7 +271,8 @@ static int avg_load(struct aggregate_memory *memory, void *acc, struct slice bod
   if (field_get_u64(body, at, &avg->low) != 0 || field_get_i64(body, at, &avg->high) != 0 ||
       compensated_load(&avg->doubles, body, at) != 0 || field_get_i64(body, at, &avg->n) != 0)
     return -1;
-  return 0;
+  /* Each integer adds at most half to the upper half. */
+  return is_count(avg->n) && avg->high >= -avg->n && avg->high <= avg->n ? 0 : -1;
 }
 
 const struct aggregate_kind aggregate_avg = {
