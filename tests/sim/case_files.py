@@ -8,6 +8,8 @@ from expressions import text
 
 def option_text(type_, options):
     out = dict(options)
+    if "when" in out.get("watermark", {}):
+        out["watermark"] = {k: text(v) if k in ("when", "value") else v for k, v in out["watermark"].items()}
     for name in ("where", "having"):
         if name in out:
             out[name] = text(out[name])

@@ -19,6 +19,7 @@ SETTINGS = {
     "epoch.bytes": ["200", "1KiB", "2KiB", "16KiB", "1MiB"],
     "epoch.records": [0, 0, 1, 7, 50],
     "epoch.age": ["0s", "5ms", "50ms"],
+    "epoch.linger": ["0s", "0s", "10ms"],
     "checkpoint.interval": ["1ms", "3ms", "20ms", "1s", "10s"],
     "log.sync": ["always", "interval", "never"],
     "log.sync_interval": ["1ms", "5ms", "50ms"],
@@ -66,6 +67,9 @@ class Maker:
             options["event_time"] = "t"
             if rng.random() < 0.8:
                 options["watermark"] = {"max_lateness": rng.choice(["0s", "500ms", "2s", "10s"])}
+            elif rng.random() < 0.6:
+                behind = ["-", ["f", "t"], ["n", rng.choice([0, 2000, 10000])]]
+                options["watermark"] = {"when": ["=", ["%", ["f", "id"], ["n", 5]], ["n", 0]], "value": behind}
         else:
             self.case["by_clock"] = True
         if not bounded and rng.random() < 0.6:
@@ -300,6 +304,12 @@ class Maker:
         options, file = {}, name
         if type_ == "file":
             options["path"] = f"/out/{name}"
+            if "r" in dict(self.streams).get(port, ()) and rng.random() < 0.15:
+                options["path"] += ".{{r}}"
+                more["by"] = "r"
+            elif rng.random() < 0.1:
+                options["rotate"] = {"size": rng.choice(["300", "2KiB"])}
+                more["rotates"] = True
         elif type_ == "http":
             options.update(url=f"http://receiver/{name}", timeout="700ms")
             options["batch"] = {"records": rng.choice([1, 3, 20, 1000])}

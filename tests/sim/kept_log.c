@@ -91,6 +91,8 @@ static void keep(struct kept_log *log, const struct log_epoch *epoch, struct sli
     array_grow((void **)&log->epochs, &log->cap, log->n, sizeof *log->epochs);
     log->epochs[log->n++] = (struct kept_epoch){0};
   }
+  /* Those behind it were of another past, or follow. */
+  while (log->n > epoch->number) free(log->epochs[--log->n].line);
   struct kept_epoch *kept = &log->epochs[epoch->number - 1];
   free(kept->line);
   kept->line = mem_strdup(buf_cstr(&line));

@@ -70,7 +70,11 @@ def logged_run(case, folder, pipeline):
         pipeline.begin(entry["epoch"], entry["clock"])
         epoch = pipeline.epoch
         for s, p, name in entry["new"]:
-            pipeline.sources[s].partitions.setdefault(p, Partition(name, epoch.clock))
+            # Numbers of partitions that ended for good come again; at_most_once says those it has anew in each life.
+            known = pipeline.sources[s].partitions.get(p)
+            if known is None or (known.ended and known.name != name):
+                pipeline.sources[s].partitions[p] = Partition(name, epoch.clock)
+                positions[s, p] = 0
         for source in pipeline.sources:
             source.begin(epoch)
         for s, p, start, end, payload in entry["in"]:

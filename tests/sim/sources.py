@@ -2,6 +2,7 @@
 import datetime
 import json
 
+from expressions import Wrong, value_of
 from operators import FOREVER, NEVER, Row, Stream, error_row
 
 MAX_FUTURE = 3600 * 10**6
@@ -32,6 +33,20 @@ def parse(line):
     return json.loads(line, object_pairs_hook=first_of)
 
 
+def time_of(value):
+    """Text is ISO 8601, a number milliseconds."""
+    if isinstance(value, str):
+        try:
+            when = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        span = when - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+        return (span.days * 86400 + span.seconds) * 10**6 + span.microseconds
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return int(value * 1000)
+    return None
+
+
 class Partition:
     def __init__(self, name, clock):
         self.name, self.active, self.watermark = name, clock, NEVER
@@ -48,6 +63,7 @@ class Source:
         self.timed = "event_time" in options
         self.lateness = microseconds(watermark.get("max_lateness", "0s"))
         self.idle_timeout = microseconds(watermark["idle_timeout"]) if "idle_timeout" in watermark else None
+        self.when, self.value = watermark.get("when"), watermark.get("value")
         self.advances = watermark.get("when_idle", "advance") == "advance"
         self.bounded = bounded
         self.bytes = component["type"] != "http"  # what positions count
@@ -100,36 +116,45 @@ class Source:
             broken = not isinstance(row.fields, dict)
         except ValueError:
             broken = True
-        code = "json.syntax" if broken else self.time(epoch, row) if self.timed else None
-        if code is not None:
-            self.errors.rows.append(error_row(row, code, self.name))
+        try:
+            if broken:
+                raise Wrong("json.syntax")
+            if self.timed:
+                row.time = self.time(epoch, row.fields.get("t"))
+            watermark = self.said(epoch, row) if self.when is not None else row.time - self.lateness
+        except Wrong as wrong:
+            self.errors.rows.append(error_row(row, str(wrong), self.name))
             self.errors.rows[-1].position = row.position
             return
         self.out.rows.append(row)
         p.active, self.idle_since = epoch.clock, None
-        p.watermark = max(p.watermark, row.time - self.lateness)
+        p.watermark = max(p.watermark, watermark)
         if p.idle:
             # Back again, but it counts only once it has caught up.
             p.behind = p.watermark < self.watermark
             p.idle = p.behind
         self.least(ord_)
 
-    def time(self, epoch, row):
-        value = row.fields.get("t")
+    def time(self, epoch, value):
         if value is None:
-            return "time.missing"
-        if isinstance(value, bool) or isinstance(value, (dict, list)):
-            return "time.invalid"
-        if isinstance(value, str):
-            try:
-                when = datetime.datetime.fromisoformat(value.replace("Z", "+00:00"))
-            except ValueError:
-                return "time.invalid"
-            span = when - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-            row.time = (span.days * 86400 + span.seconds) * 10**6 + span.microseconds
-        else:
-            row.time = int(value * 1000)
-        return "time.future" if row.time > epoch.clock + MAX_FUTURE else None
+            raise Wrong("time.missing")
+        time = time_of(value)
+        if time is None:
+            raise Wrong("time.invalid")
+        if time > epoch.clock + MAX_FUTURE:
+            raise Wrong("time.future")
+        return time
+
+    def said(self, epoch, row):
+        """The watermark that a punctuation says."""
+        if value_of(self.when, row.fields) is not True:
+            return NEVER
+        time = time_of(value_of(self.value, row.fields))
+        if time is None:
+            raise Wrong("time.punctuation")
+        if time > epoch.clock + MAX_FUTURE:
+            raise Wrong("time.future")
+        return time
 
     def partition_end(self, ord_, number):
         self.partitions[number].ended = True

@@ -130,6 +130,19 @@ def read_lines(folder, name):
         return []
 
 
+def pieces(folder, sink, rows):
+    """(rows, lines) of each file that the sink writes, files of a number together."""
+    names = sorted(os.listdir(os.path.join(folder, "out")))
+    if sink.get("rotates"):
+        yield rows, [line for n in names if n.startswith(sink["file"] + ".") for line in read_lines(folder, n)]
+    elif "by" in sink:
+        values = {row.fields[sink["by"]] for row in rows} | {n.split(".")[1] for n in names if n.startswith(sink["file"] + ".")}
+        for value in sorted(values):
+            yield [r for r in rows if r.fields[sink["by"]] == value], read_lines(folder, f"{sink['file']}.{value}")
+    else:
+        yield rows, read_lines(folder, sink["file"])
+
+
 def judge_sink(case, sink, rows, lines):
     doubled = sink["type"] == "stdout"
     if case["delivery"] == "at_most_once":
@@ -153,9 +166,10 @@ def judge(case, folder):
     for sink in case["sinks"]:
         if sink["type"] == "blackhole":
             continue
-        problem = judge_sink(case, sink, wanted[sink["name"]], read_lines(folder, sink["file"]))
-        if problem:
-            problems.append(f"{sink['name']} ({sink['input']}): {problem}")
+        for rows, lines in pieces(folder, sink, wanted[sink["name"]]):
+            problem = judge_sink(case, sink, rows, lines)
+            if problem:
+                problems.append(f"{sink['name']} ({sink['input']}): {problem}")
     return problems
 
 
