@@ -187,12 +187,15 @@ void sink_retry(struct sink_batch *batch, const struct err *err) {
   retry_later(sink, err);
 }
 
-void sink_failed(struct sink_batch *batch, const struct err *err) {
-  struct engine_sink *sink = batch->engine;
+static void failed(struct engine_sink *sink, const struct err *err) {
   struct err wrapped = *err;
   err_wrap(&wrapped, "sink %s", sink->stage->name);
   sink->busy = SINK_IDLE;
   engine_fail(sink->engine, &wrapped);
+}
+
+void sink_failed(struct sink_batch *batch, const struct err *err) {
+  failed(batch->engine, err);
 }
 
 void sink_committed(struct sink_commit *commit, struct slice state) {
@@ -208,6 +211,10 @@ void sink_committed(struct sink_commit *commit, struct slice state) {
 void sink_commit_retry(struct sink_commit *commit, const struct err *err) {
   commit->engine->retry_commit = true;
   retry_later(commit->engine, err);
+}
+
+void sink_commit_failed(struct sink_commit *commit, const struct err *err) {
+  failed(commit->engine, err);
 }
 
 /* ------------------------------------------------------------------ a turn */

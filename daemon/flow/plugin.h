@@ -418,6 +418,9 @@ void sink_failed(struct sink_batch *batch, const struct err *err);
 /* state: what open() is to be given next time (copied into our log). */
 void sink_committed(struct sink_commit *commit, struct slice state);
 void sink_commit_retry(struct sink_commit *commit, const struct err *err);
+/* It will never work, or nobody knows what of it is there (a sync that failed): the pipeline stops,
+ * and the next start gives again what is behind the last commit. */
+void sink_commit_failed(struct sink_commit *commit, const struct err *err);
 
 struct sink_plugin {
   struct component_type type;

@@ -22,9 +22,10 @@
  * Whatever was there before us is thus never lost: if_exists says whether it is appended to,
  * refused or (when asked for) cut.
  *
- * commit = sync all files written to and all folders with new names, then give the state. Between
- * commits an epoch is delivered once it has been written; it is in the log, so it can be written
- * again.
+ * commit = sync all files written to and all folders with new names, then give the state. A sync
+ * that failed is final, whatever the reason: the system may have dropped what it had not written,
+ * and says so only once. The next start cuts the files back and writes that again. Between commits
+ * an epoch is delivered once it has been written; it is in the log, so it can be written again.
  *
  * Rotation never renames: a finished file keeps its number (out.ndjson.000001) and the next one is
  * opened. When, is decided at the start of an epoch by the length and the epoch's clock, so that
@@ -240,8 +241,10 @@ static void commit_done(void *arg) {
   struct file_sink *sink = arg;
   if (sink->job.result == 0)
     sink_committed(sink->job.commit, buf_slice(&sink->job.state));
-  else
+  else if (sink->job.err.code == ERR_RETRY)
     sink_commit_retry(sink->job.commit, &sink->job.err);
+  else
+    sink_commit_failed(sink->job.commit, &sink->job.err);
 }
 
 static void file_commit(void *instance, struct sink_commit *commit) {

@@ -115,10 +115,20 @@ static int make_folder(struct outputs *outputs, const char *folder, struct err *
   return result;
 }
 
+/* What a sync that failed has left on the disk nobody knows, and the next one does not say. */
+static int unknown(struct err *err) {
+  err->code = ERR_IO;
+  size_t used = strlen(err->text);
+  snprintf(err->text + used, sizeof err->text - used,
+           "; what is on the disk is not known any more: look after it, then start again (what is "
+           "behind the last commit is written again)");
+  return -1;
+}
+
 static int sync_folders(struct outputs *outputs, struct err *err) {
   while (outputs->n_folders > 0) {
     char *folder = outputs->folders[outputs->n_folders - 1];
-    if (disk_sync_dir(outputs->disk, folder, err) != 0) return -1;
+    if (disk_sync_dir(outputs->disk, folder, err) != 0) return unknown(err);
     free(folder);
     outputs->n_folders--;
   }
@@ -280,7 +290,7 @@ static int rotate_if_due(struct outputs *outputs, struct output *output, int64_t
     if (output->length_bytes == 0 || (!large && !old)) return 0;
     if (output->dirty) {
       if (open_output(outputs, output, err) != 0) return -1;
-      if (disk_sync(output->file, err) != 0) return -1;
+      if (disk_sync(output->file, err) != 0) return unknown(err);
       output->dirty = false;
     }
     close_output(outputs, output);
@@ -388,7 +398,7 @@ int outputs_commit(struct outputs *outputs, struct buf *state, struct err *err) 
   for (struct output *output = outputs->newest; output != NULL; output = output->older) {
     if (!output->dirty) continue;
     if (open_output(outputs, output, err) != 0) return -1;
-    if (disk_sync(output->file, err) != 0) return -1;
+    if (disk_sync(output->file, err) != 0) return unknown(err);
     output->dirty = false;
   }
   if (sync_folders(outputs, err) != 0) return -1;

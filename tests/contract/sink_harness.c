@@ -56,6 +56,9 @@ void sink_committed(struct sink_commit *commit, struct slice state) {
 void sink_commit_retry(struct sink_commit *commit, const struct err *err) {
   answer(commit->engine, SINK_ANSWER_RETRY, err);
 }
+void sink_commit_failed(struct sink_commit *commit, const struct err *err) {
+  answer(commit->engine, SINK_ANSWER_FAILED, err);
+}
 
 /* ------------------------------------------------------------------ worlds */
 

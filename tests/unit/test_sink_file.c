@@ -160,6 +160,38 @@ static void exactly_once_wherever_it_stops(void **state) {
       for (int behind = 0; behind < 2; behind++) crash_everywhere(all[i], modes[j], behind);
 }
 
+/* A call of a commit fails, and no other: what is said to be committed is there after a power cut.
+ * A sync that failed is not asked for again. */
+static void a_failed_sync_is_final(void **state) {
+  (void)state;
+  static const char *const all[] = {plain, by_user, rotated};
+  int finals = 0;
+  for (size_t i = 0; i < 3; i++) {
+    struct sink_world world;
+    struct err err = {0};
+    sink_world_open(&world, true);
+    play(&world, all[i]);
+    char *expected = sink_world_dump(&world);
+    sink_world_close(&world);
+    for (uint64_t n = 1; n < 12; n++) {
+      sink_world_open(&world, true);
+      assert_int_equal(sink_start(&world, &sink_file, all[i], &err), 0);
+      assert_int_equal(sink_give(&world, 1, steps[0].clock_s, steps[0].records, &err),
+                       SINK_ANSWER_DONE);
+      sim_disk_set_faults(world.disk, (struct sim_disk_faults){.fail_at = n});
+      enum sink_answer answer = sink_commit_now(&world, 1, &err);
+      if (answer == SINK_ANSWER_RETRY) answer = sink_commit_now(&world, 1, &err);
+      if (answer == SINK_ANSWER_FAILED) finals += strstr(err.text, "not known any more") != NULL;
+      sink_crash(&world, SIM_UNSYNCED_DROPPED, n);
+      play(&world, all[i]);
+      assert_dump(&world, expected);
+      sink_world_close(&world);
+    }
+    free(expected);
+  }
+  assert_true(finals >= 6);
+}
+
 static void a_full_disk_is_waited_for(void **state) {
   (void)state;
   struct sink_world world;
@@ -319,6 +351,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(records_go_where_they_belong),
       cmocka_unit_test(exactly_once_wherever_it_stops),
+      cmocka_unit_test(a_failed_sync_is_final),
       cmocka_unit_test(a_full_disk_is_waited_for),
       cmocka_unit_test(what_cannot_be_written_is_told),
       cmocka_unit_test(values_cannot_leave_the_folder),
