@@ -384,6 +384,7 @@ int sim_producer_new(struct kafka *kafka, const struct kafka_producer_options *o
   p->timeout_us = 1000 * sim_setting_number(settings, "transaction.timeout.ms", 60000);
   int64_t delivery_ms = sim_setting_number(settings, "delivery.timeout.ms", 300000);
   p->record_timeout_us = 1000 * sim_setting_number(settings, "message.timeout.ms", delivery_ms);
+  if (p->record_timeout_us == 0) p->record_timeout_us = SIM_NEVER / 2; /* as librdkafka has it */
   p->record_bytes_max = (size_t)sim_setting_number(settings, "message.max.bytes", 1000000);
   p->records_max = (size_t)sim_setting_number(settings, "queue.buffering.max.messages", 100000);
   p->bytes_max = 1024 * (size_t)sim_setting_number(settings, "queue.buffering.max.kbytes", 1048576);

@@ -148,9 +148,10 @@ static void on_fate(void *arg, void *token, enum kafka_fate fate, const char *te
   struct flight *flight = flight_find(outgoing, frame->epoch);
   if (flight != NULL) flight->n_out--;
   if (alone) outgoing->alone = NULL;
+  bool over = fate == KAFKA_LOST && outgoing->options->once_at_most; /* it is not sent again */
+  if (alone && (fate == KAFKA_DELIVERED || over)) refuse(outgoing, frame, VERDICT_TAKEN, "");
   if (fate == KAFKA_DELIVERED) {
     outgoing_reached(outgoing);
-    if (alone) refuse(outgoing, frame, VERDICT_TAKEN, "");
   } else if (fate == KAFKA_REFUSED_RECORD) {
     refuse(outgoing, frame, alone ? VERDICT_REFUSED : VERDICT_SUSPECT, text);
     outgoing->refused_anew = true;

@@ -11,7 +11,8 @@ check_PROGRAMS += tests/unit/test_watermark \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
 	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_engine_partitions tests/unit/test_tap \
-	tests/unit/test_engine_push tests/unit/test_engine_rejects tests/unit/test_engine_kafka
+	tests/unit/test_engine_push tests/unit/test_engine_rejects tests/unit/test_engine_kafka \
+	tests/unit/test_engine_kafka_sink
 TESTS += tests/unit/test_watermark \
 	tests/unit/test_metrics \
 	tests/unit/test_admin \
@@ -23,7 +24,8 @@ TESTS += tests/unit/test_watermark \
 	tests/unit/test_engine_trouble \
 	tests/unit/test_engine_stop \
 	tests/unit/test_engine_changes tests/unit/test_reload tests/unit/test_give_up tests/unit/test_engine_partitions tests/unit/test_tap \
-	tests/unit/test_engine_push tests/unit/test_engine_rejects tests/unit/test_engine_kafka
+	tests/unit/test_engine_push tests/unit/test_engine_rejects tests/unit/test_engine_kafka \
+	tests/unit/test_engine_kafka_sink
 endif
 ENGINE_WORLD = tests/unit/engine_world.h tests/unit/engine_world.c
 tests_unit_test_engine_sim_SOURCES = tests/unit/test_engine_sim.c $(ENGINE_WORLD)
@@ -32,6 +34,9 @@ tests_unit_test_engine_sim_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_kafka_SOURCES = tests/unit/test_engine_kafka.c $(ENGINE_WORLD)
 tests_unit_test_engine_kafka_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_kafka_LDADD = $(TEST_LIBS)
+tests_unit_test_engine_kafka_sink_SOURCES = tests/unit/test_engine_kafka_sink.c $(ENGINE_WORLD)
+tests_unit_test_engine_kafka_sink_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_test_engine_kafka_sink_LDADD = $(TEST_LIBS)
 tests_unit_test_engine_inputs_SOURCES = tests/unit/test_engine_inputs.c $(ENGINE_WORLD)
 tests_unit_test_engine_inputs_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_test_engine_inputs_LDADD = $(TEST_LIBS)
