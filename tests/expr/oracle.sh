@@ -16,7 +16,7 @@ for folder in /usr/lib/postgresql/*/bin /usr/local/pgsql/bin; do
   if [ -x "$folder/initdb" ]; then bin=$folder; fi
 done
 if [ -z "$bin" ]; then
-  echo "oracle.sh: PostgreSQL's server is not installed (Debian: postgresql); skipped" >&2
+  echo "skipped: PostgreSQL's server is not installed (Debian: postgresql)"
   exit 77
 fi
 

@@ -8,6 +8,7 @@ import threading
 import time
 
 LIMIT_S = 60
+LAST = "last"  # lines that no writer writes
 
 
 class Writer(threading.Thread):
@@ -74,7 +75,8 @@ def lines_out(case):
 
 
 def counted(case, writers):
-    counts = collections.Counter(" ".join(line.split(" ")[:2]) for line in lines_out(case))
+    written = (line for line in lines_out(case) if not line.startswith(LAST))
+    counts = collections.Counter(" ".join(line.split(" ")[:2]) for line in written)
     wanted = {"%s %d" % (writer.name, i) for writer in writers for i in range(writer.n)}
     return counts, wanted
 
@@ -85,6 +87,13 @@ def wait_for(process, condition, what):
         check(process() is None or process().poll() is None, "it ended before %s" % what)
         check(time.monotonic() < until, "not within %d s: %s" % (LIMIT_S, what))
         time.sleep(0.02)
+
+
+def what_is_held_is_out(case, process):
+    """A file that begins as another one may be its copy and is held for a while: one that is made now comes last."""
+    for name, lines in (("last.log", LAST + " 0\n"), ("again.log", LAST + " 0\n" + LAST + " 1\n")):
+        write(case.path("logs", name), lines)
+        wait_for(process, lambda: lines.splitlines()[-1] in lines_out(case), "%s is out" % name)
 
 
 def ended(process, how):
@@ -113,15 +122,20 @@ def storm(case, kills, **settings):
             time.sleep(0.05)
         return False
 
+    def written_more(lines):
+        wanted = sum(writer.n for writer in writers) + lines
+        wait_for(lambda: running[0], lambda: sum(writer.n for writer in writers) >= wanted
+                 or any(writer.failure for writer in writers), "%d lines more are written" % lines)
+
     for writer in writers:
         writer.caught_up = caught_up
         writer.start()
     try:
         for _ in range(kills):
-            time.sleep(case.random.uniform(0.1, 0.8))
+            written_more(case.random.randrange(300, 2000))
             said += ended(running[0], signal.SIGKILL)
             running[0] = case.start("run", case.pipeline, CHECKPOINT="50ms", **settings)
-        time.sleep(1)
+        written_more(1000)
     finally:
         for writer in writers:
             writer.stop.set()
@@ -140,7 +154,7 @@ def storm(case, kills, **settings):
         counts, wanted = counted(case, writers)
         said += ended(running[0], signal.SIGTERM)
         raise Failed("%s, %s (FLOW_SEED=%d): missing %s\n%s" % (failure, settings, case.seed, sorted(wanted - set(counts))[:20], excerpt(said, 8000)))
-    time.sleep(1.5)  # what is held as a copy would come by now
+    what_is_held_is_out(case, lambda: running[0])
     said += ended(running[0], signal.SIGTERM)
     counts, wanted = counted(case, writers)
     twice = sorted(line for line, n in counts.items() if n != 1)

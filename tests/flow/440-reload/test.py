@@ -7,9 +7,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from daemon import free_port
 
 RELOADS = 200
 CLIENTS = 4
@@ -85,12 +89,6 @@ class Client(threading.Thread):
             self.problem = repr(problem)
 
 
-def free_port():
-    probe = socket.socket()
-    probe.bind(("127.0.0.1", 0))
-    return probe, probe.getsockname()[1]
-
-
 def configure(case, path, variant, ports, options=""):
     text = (HEAD + variant[1]) % dict(ports, dir=case.scratch, options=options)
     with open(path + ".new", "w") as file:
@@ -145,13 +143,11 @@ def acknowledged_once(case, clients):
 
 
 def test(case):
-    ports, held = {}, []
-    for name in ("port", "other", "admin", "taken"):
-        probe, ports[name] = free_port()
-        held.append(probe)
-    for probe in held[:-1]:
-        probe.close()
-    held[-1].listen()
+    ports = {name: free_port() for name in ("port", "other", "admin")}
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    ports["taken"] = taken.getsockname()[1]
     config = case.path("reload.yaml")
     configure(case, config, VARIANTS[0], ports)
     process = start(case, config)

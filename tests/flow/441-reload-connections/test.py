@@ -2,12 +2,15 @@
 to its receiver. Lines on the way are neither lost nor doubled."""
 import http.server
 import json
+import os
 import socket
+import sys
 import threading
-import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from daemon import LIMIT_S, Daemon, free_port, until
 
 RELOADS = 10
-LIMIT_S = 60
 
 
 class Receiver(http.server.ThreadingHTTPServer):
@@ -39,9 +42,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def test(case):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     receiver = Receiver()
     threading.Thread(target=receiver.serve_forever, daemon=True).start()
     config = case.path("connections.yaml")
@@ -51,30 +52,18 @@ def test(case):
         write(config, text.replace("${PART:-1}", str(part)))
 
     configure(1)
-    with open(case.path("said"), "wb") as said:
-        process = subprocess.Popen([case.program, "run", config], stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-                                   env=case.environment({}), cwd=case.scratch)
+    daemon = Daemon(case, config)
 
     def wait(condition, what):
-        end = time.monotonic() + LIMIT_S
-        while not condition():
-            check(time.monotonic() < end and process.poll() is None,
-                  "%s does not come: %s" % (what, excerpt(read(case.path("said")))))
-            time.sleep(0.005)
+        until(lambda: condition() or not daemon.alive(), what)
+        check(daemon.alive(), "%s does not come: %s" % (what, excerpt(daemon.said())))
 
     def received():
         with receiver.lock:
             return [json.loads(line)["n"] for body in receiver.bodies for line in body.splitlines()]
 
-    def connect():
-        try:
-            return socket.create_connection(("127.0.0.1", port))
-        except OSError:
-            return None
-
-    found = []
-    wait(lambda: found or found.append(connect()) or found[0] or found.clear(), "the listener")
-    sender, sent = found[0], 0
+    daemon.wait_said("[socket-opened]")
+    sender, sent = socket.create_connection(("127.0.0.1", port)), 0
     for reload in range(RELOADS):
         half = b""
         for _ in range(200):
@@ -92,6 +81,5 @@ def test(case):
     check(received() == list(range(sent)), "not each once and in order")
     check(receiver.connections == 1, "%d connections to the receiver" % receiver.connections)
     sender.close()
-    process.send_signal(signal.SIGTERM)
-    check(process.wait(LIMIT_S) == 0, "status %d: %s" % (process.returncode, excerpt(read(case.path("said")))))
+    check(daemon.stop() == 0, excerpt(daemon.said()))
     receiver.shutdown()

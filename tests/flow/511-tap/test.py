@@ -2,38 +2,28 @@
 import json
 import os
 import socket
-import time
+import sys
 
-LIMIT_S = 60
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+from daemon import LIMIT_S, Daemon, free_port, until
 
 
 def size(path):
     return os.path.getsize(path) if os.path.exists(path) else 0
 
 
-def wait(condition, what, process):
-    end = time.monotonic() + LIMIT_S
-    while not condition():
-        check(time.monotonic() < end and process.poll() is None, "it does not come to it: %s" % what)
-        time.sleep(0.01)
-
-
 def test(case):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     out = case.path("out.ndjson")
     settings = dict(PORT=port, TOKEN="look", TIDEMARK_ADMIN_TOKEN="look")
-    with open(case.path("said"), "wb") as said:
-        process = subprocess.Popen([case.program, "run", case.pipeline], stdin=subprocess.DEVNULL, stdout=said,
-                                   stderr=said, env=case.environment(settings), cwd=case.scratch)
+    daemon = Daemon(case, case.pipeline, **settings)
 
     def tap(*arguments, **more):
         ran = subprocess.run([case.program, "tap", "--admin", "127.0.0.1:%d" % port, *arguments], timeout=LIMIT_S,
                              capture_output=True, env=case.environment(dict(settings, **more)), cwd=case.scratch)
         return ran.returncode, ran.stdout.decode(), ran.stderr.decode()
 
-    wait(lambda: size(out) > 0, "the first results", process)
+    until(lambda: size(out) > 0 or not daemon.alive(), "the first results")
     shown = {}
     for what, arguments in {"in": ["in"], "odd": ["tap/odd"], "out": ["out", "--every", "7"],
                             "repeated": ["once.duplicates"]}.items():
@@ -57,8 +47,8 @@ def test(case):
     idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     idle.sendall(b"GET /v1/tap/tap/in?limit=100000000 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer look\r\n\r\n")
     before = size(out)
-    wait(lambda: size(out) > before + 200000, "results beside one who does not read", process)
-    memory = int(re.search(r"VmRSS:\s+(\d+)", read("/proc/%d/status" % process.pid).decode()).group(1))
+    until(lambda: size(out) > before + 200000 or not daemon.alive(), "results beside one who does not read")
+    memory = daemon.memory_kib()
     check(memory < 200 * 1024 * (4 if "asan" in os.path.realpath(case.program) else 1), "%d KiB in memory" % memory)
     idle.close()
 
@@ -66,11 +56,10 @@ def test(case):
     looking = subprocess.Popen([case.program, "tap", "--limit", "100000000", "--admin", "127.0.0.1:%d" % port, "odd"],
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=case.environment(settings))
     check(looking.stdout.readline() != b"", "it shows nothing")
-    process.send_signal(signal.SIGTERM)
+    daemon.signal(signal.SIGTERM)
     rest, err = looking.communicate(timeout=LIMIT_S)
     check(looking.returncode == 0, "status %d: %s" % (looking.returncode, err))
     check(all(json.loads(line)["id"] % 2 for line in rest.splitlines()), "a line is not whole")
-    process.wait(LIMIT_S)
-    check(process.returncode == 0, "status %d: %s" % (process.returncode, excerpt(read(case.path("said")))))
+    check(daemon.end() == 0, excerpt(daemon.said()))
     ids = {record["id"] for record in records(read(out), "out.ndjson")}
     check(all(record["id"] in ids for record in shown["out"]), "it shows what is not in the output")
