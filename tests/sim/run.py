@@ -65,25 +65,28 @@ def main():
     options = parser.parse_args()
     first, count = (options.soak, None) if options.soak is not None else options.seeds
     figures, begun, done, wrong = Figures(), time.monotonic(), 0, 0
-    while (count is None or done < count) and wrong < options.enough:
-        seed = first + done
-        folder = os.path.join(options.folder, str(seed))
-        case = generate.make(seed)
-        problems = run(options.program, case, folder)
-        done += 1
-        if problems:
-            wrong += 1
-            print(f"seed {seed} is wrong:\n  " + "\n  ".join(problems[:5]))
-            print(f"again: make check-sim SEED={seed}; it is in {folder}", flush=True)
-            if not options.whole:
-                shrink.shrink(case, lambda smaller: run(options.program, smaller, folder + "-small"))
-                print(f"made small: {folder}-small", flush=True)
-        else:
-            figures.add(folder)
-            if not options.keep:
-                shutil.rmtree(folder)
-        if count is None and done % 100 == 0:
-            say(done, wrong, figures, begun)
+    try:
+        while (count is None or done < count) and wrong < options.enough:
+            seed = first + done
+            folder = os.path.join(options.folder, str(seed))
+            case = generate.make(seed)
+            problems = run(options.program, case, folder)
+            done += 1
+            if problems:
+                wrong += 1
+                print(f"seed {seed} is wrong:\n  " + "\n  ".join(problems[:5]))
+                print(f"again: make check-sim SEED={seed}; it is in {folder}", flush=True)
+                if not options.whole:
+                    shrink.shrink(case, lambda smaller: run(options.program, smaller, folder + "-small"))
+                    print(f"made small: {folder}-small", flush=True)
+            else:
+                figures.add(folder)
+                if not options.keep:
+                    shutil.rmtree(folder)
+            if count is None and done % 100 == 0:
+                say(done, wrong, figures, begun)
+    except KeyboardInterrupt:
+        pass  # stopped
     say(done, wrong, figures, begun)
     return 1 if wrong else 0
 
