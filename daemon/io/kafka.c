@@ -61,6 +61,11 @@ void kafka_commit(struct kafka_consumer *consumer, const struct kafka_position *
   consumer->kafka->ops->commit(consumer, list, n, fn, arg);
 }
 
+void kafka_commit_last(struct kafka_consumer *consumer, const struct kafka_position *list,
+                       size_t n) {
+  consumer->kafka->ops->commit_last(consumer, list, n);
+}
+
 int kafka_producer_new(struct kafka *kafka, const struct kafka_producer_options *options,
                        const struct kafka_producer_events *events, void *arg,
                        struct kafka_producer **producer, struct err *err) {

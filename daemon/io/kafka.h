@@ -155,6 +155,11 @@ int64_t kafka_end(struct kafka_consumer *consumer, struct kafka_partition at);
 void kafka_commit(struct kafka_consumer *consumer, const struct kafka_position *list, size_t n,
                   kafka_positions_fn *fn, void *arg);
 
+/* The same at the consumer's end, also while one is out: nothing is answered, nothing but
+ * kafka_consumer_free() follows, and that waits for it too. */
+void kafka_commit_last(struct kafka_consumer *consumer, const struct kafka_position *list,
+                       size_t n);
+
 /* ------------------------------------------------------------------ producing */
 
 struct kafka_record {
@@ -240,6 +245,7 @@ struct kafka_ops {
   int64_t (*end)(struct kafka_consumer *, struct kafka_partition);
   void (*commit)(struct kafka_consumer *, const struct kafka_position *, size_t,
                  kafka_positions_fn *, void *);
+  void (*commit_last)(struct kafka_consumer *, const struct kafka_position *, size_t);
   int (*producer_new)(struct kafka *, const struct kafka_producer_options *,
                       const struct kafka_producer_events *, void *, struct kafka_producer **,
                       struct err *);

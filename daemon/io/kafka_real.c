@@ -22,6 +22,7 @@ const struct kafka_ops kafka_real_ops = {.settings_check = kafka_real_settings_c
                                          .offsets_at = kafka_real_offsets_at,
                                          .end = kafka_real_end,
                                          .commit = kafka_real_commit,
+                                         .commit_last = kafka_real_commit_last,
                                          .producer_new = kafka_real_producer_new,
                                          .producer_free = kafka_real_producer_free,
                                          .produce = kafka_real_produce,

@@ -132,6 +132,8 @@ void kafka_real_offsets_at(struct kafka_consumer *consumer, const struct kafka_p
 int64_t kafka_real_end(struct kafka_consumer *consumer, struct kafka_partition at);
 void kafka_real_commit(struct kafka_consumer *consumer, const struct kafka_position *list, size_t n,
                        kafka_positions_fn *fn, void *arg);
+void kafka_real_commit_last(struct kafka_consumer *consumer, const struct kafka_position *list,
+                            size_t n);
 
 struct real_producer {
   struct kafka_producer producer;

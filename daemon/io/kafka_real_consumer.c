@@ -478,6 +478,15 @@ void kafka_real_commit(struct kafka_consumer *base, const struct kafka_position 
     abort();
 }
 
+/* rd_kafka_consumer_close() waits for commits that are out. */
+void kafka_real_commit_last(struct kafka_consumer *base, const struct kafka_position *list,
+                            size_t n) {
+  struct real_consumer *consumer = (struct real_consumer *)base;
+  rd_kafka_topic_partition_list_t *last = kafka_positions_list(list, n);
+  rd_kafka_commit(consumer->client.rk, last, 1);
+  rd_kafka_topic_partition_list_destroy(last);
+}
+
 /* ------------------------------------------------------------------ its life */
 
 void kafka_real_subscribe(struct kafka_consumer *base) {

@@ -289,6 +289,7 @@ static const struct kafka_ops sim_ops = {
     .offsets_at = sim_consumer_offsets_at,
     .end = sim_consumer_end,
     .commit = sim_consumer_commit,
+    .commit_last = sim_consumer_commit_last,
     .producer_new = sim_producer_new,
     .producer_free = sim_producer_free,
     .produce = sim_producer_produce,

@@ -3,7 +3,8 @@
  * They keep what real ones promise: offsets with gaps where transactions end, a last stable offset,
  * transactions that are seen whole or not at all, producers that are fenced, groups whose
  * partitions move one after the other (cooperative), static members, and offsets that a group has
- * committed. One broker is all of them; what bootstrap.servers says does not matter.
+ * committed; a commit that crosses a rebalance loses its member all that it has, as librdkafka's.
+ * One broker is all of them; what bootstrap.servers says does not matter.
  *
  * Several io may talk to the same brokers, each with its own loop. The brokers' time is that of the
  * io that is furthest. A consumer is heard of while its loop runs: a loop that stands still while

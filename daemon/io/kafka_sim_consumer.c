@@ -44,6 +44,7 @@ struct sim_consumer {
   bool committed, headers, subscribed, fenced, tell_fenced, commit_is_out, ready_told;
   int64_t session_us, poll_us;
   struct sim_member *member; /* NULL: not in the group */
+  uint64_t generation;       /* of the group, when it was heard of last */
   struct sim_source sync, fetch;
   struct sim_view *views;
   size_t n_views, cap_views;
@@ -154,7 +155,10 @@ static void lose(struct sim_consumer *c) {
   c->tell_fenced = false;
 }
 
+/* The group hears of it when all that it asked for is let go of: that is one step to librdkafka. */
 static void send_releases(struct sim_consumer *c) {
+  for (size_t i = 0; i < c->n_views; i++)
+    if (c->views[i].revoked && !c->views[i].released) return;
   for (size_t i = c->n_views; i-- > 0;) {
     if (!c->views[i].released) continue;
     struct kafka_partition at = place_of(&c->views[i]);
@@ -209,6 +213,7 @@ static void run_sync(struct sim_source *source) {
   } else {
     send_releases(c);
     send_unheard(c);
+    c->generation = c->member->group->generation;
     hear(c, true);
     if (c->member != NULL) hear(c, false);
   }
@@ -440,6 +445,10 @@ static bool arrive_commit(struct sim_ask *ask) {
   if (luck == SIM_UNDONE) return finish(ask, luck);
   if (c->fenced) return fail(ask, ERR_IO, "another member has the group.instance.id");
   if (!may_commit(c)) return fail(ask, ERR_RETRY, "Unknown member");
+  if (c->member != NULL && ask->generation != c->member->group->generation) {
+    sim_member_remove(brokers, c->member); /* as librdkafka does: what it has is lost */
+    return fail(ask, ERR_RETRY, "Specified group generation id is not valid");
+  }
   for (size_t i = 0; i < ask->n; i++)
     if (ask->list[i].metadata.len > METADATA_BYTES_MAX)
       return fail(ask, ERR_CONFIG, "the offset's metadata is too large");
@@ -484,6 +493,17 @@ void sim_consumer_commit(struct kafka_consumer *consumer, const struct kafka_pos
   struct sim_ask *ask = sim_ask_new(&c->client, arrive_commit, list, n, arg);
   ask->positions_fn = fn;
   ask->answered = commit_answered;
+  ask->generation = c->generation;
+}
+
+/* Waited for, so it is done now or not at all. */
+void sim_consumer_commit_last(struct kafka_consumer *consumer, const struct kafka_position *list,
+                              size_t n) {
+  struct sim_consumer *c = consumer_of(consumer);
+  struct sim_kafka *brokers = c->client.sim->brokers;
+  if (sim_luck(c->client.sim) == SIM_UNDONE || c->fenced || !may_commit(c)) return;
+  if (c->member != NULL && c->generation != c->member->group->generation) return;
+  for (size_t i = 0; i < n; i++) sim_offset_set(brokers, &brokers->offsets, c->group, &list[i]);
 }
 
 /* ------------------------------------------------------------------ life */

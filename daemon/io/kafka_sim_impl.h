@@ -87,6 +87,7 @@ struct sim_ask {
   struct kafka_position *list; /* with topics and metadata of their own */
   size_t n;
   int64_t time_us;
+  uint64_t generation; /* of the group, as the asker knew it */
   char *group;
   kafka_positions_fn *positions_fn; /* one of the two */
   kafka_step_fn *step_fn;
@@ -119,6 +120,8 @@ void sim_consumer_offsets_at(struct kafka_consumer *consumer, const struct kafka
 int64_t sim_consumer_end(struct kafka_consumer *consumer, struct kafka_partition at);
 void sim_consumer_commit(struct kafka_consumer *consumer, const struct kafka_position *list,
                          size_t n, kafka_positions_fn *fn, void *arg);
+void sim_consumer_commit_last(struct kafka_consumer *consumer, const struct kafka_position *list,
+                              size_t n);
 /* The daemon has died, or the connection is there again, or the brokers have something new. */
 void sim_consumers_crash(struct kafka_sim *sim);
 void sim_consumers_poke(struct kafka_sim *sim);

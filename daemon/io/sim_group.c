@@ -86,6 +86,7 @@ static bool ask_back_one(struct sim_kafka *brokers, struct sim_group *group) {
 }
 
 static void balance(struct sim_kafka *brokers, struct sim_group *group) {
+  group->generation++;
   claims_complete(brokers, group);
   plan(group);
   while (ask_back_one(brokers, group)) continue;

@@ -32,6 +32,7 @@ struct sim_group {
   struct sim_group *next;
   char *name;
   struct sim_member *members;
+  uint64_t generation; /* one more with each rebalance; a commit of an older one is refused */
   struct sim_claim *claims;
   size_t n_claims, cap_claims;
 };

@@ -93,7 +93,17 @@ void feed_fail(struct feed *feed, const struct err *err) {
 static void back(struct feed *feed) {
   if (feed->down && feed->ctx != NULL)
     diag_say(feed->ctx->diag, MESSAGE_KAFKA_BACK, feed->ctx->where, "the brokers answer again");
-  feed->down = false;
+  feed->down = feed->doubted = false;
+}
+
+static void down(struct feed *feed, const char *text) {
+  if (feed->down) return;
+  feed->down = true;
+  feed->down_since_us = clock_mono_us(feed->io->clock);
+  loop_timer_arm(feed->timer, RETRY_US);
+  if (feed->ctx != NULL)
+    diag_say(feed->ctx->diag, MESSAGE_KAFKA_AWAY, feed->ctx->where, "no broker is reached: %s",
+             text);
 }
 
 void feed_answered(struct feed *feed, const struct err *err) {
@@ -113,7 +123,10 @@ static void probed(void *arg, const struct kafka_position *list, size_t n, const
   struct feed *feed = arg;
   (void)list, (void)n;
   feed->probing = false;
-  if (err == NULL || err->code != ERR_RETRY) back(feed);
+  if (err == NULL || err->code != ERR_RETRY)
+    back(feed);
+  else
+    down(feed, err->text);
 }
 
 static void probe(struct feed *feed) {
@@ -131,7 +144,9 @@ static void probe(struct feed *feed) {
 
 static void give_up(struct feed *feed) {
   int64_t after_us = feed->source->access.give_up_after_us;
-  if (after_us < 0 || clock_mono_us(feed->io->clock) - feed->down_since_us < after_us) return;
+  if (!feed->down || after_us < 0 ||
+      clock_mono_us(feed->io->clock) - feed->down_since_us < after_us)
+    return;
   struct err err;
   err_set(&err, ERR_RETRY, "no broker was reached for %.1f s (give_up_after): %s",
           (double)after_us / 1e6, feed->settings.list[0].value);
@@ -141,10 +156,15 @@ static void give_up(struct feed *feed) {
 static void on_timer(void *arg) {
   struct feed *feed = arg;
   if (feed->consumer != NULL) feed_group_turn(feed);
-  if (!feed->down) return;
+  if (!feed->down && !feed->doubted) return;
   give_up(feed);
   probe(feed);
   loop_timer_arm(feed->timer, RETRY_US);
+}
+
+static void on_commit_timer(void *arg) {
+  struct feed *feed = arg;
+  if (feed->consumer != NULL) feed_group_turn(feed);
 }
 
 void feed_ready(void *arg) {
@@ -156,12 +176,11 @@ void feed_trouble(void *arg, enum kafka_trouble trouble, const char *text) {
   struct feed *feed = arg;
   feed->troubles[trouble]++;
   const struct source_ctx *ctx = feed->ctx;
-  if (trouble == KAFKA_ALL_DOWN && !feed->down) {
-    feed->down = true;
-    feed->down_since_us = clock_mono_us(feed->io->clock);
+  if (trouble == KAFKA_ALL_DOWN) {
+    down(feed, text);
+  } else if (trouble == KAFKA_BROKER_DOWN && !feed->doubted) {
+    feed->doubted = true; /* of the last one that goes, librdkafka does not always say so */
     loop_timer_arm(feed->timer, RETRY_US);
-    if (ctx != NULL)
-      diag_say(ctx->diag, MESSAGE_KAFKA_AWAY, ctx->where, "no broker is reached: %s", text);
   } else if (trouble == KAFKA_REFUSED && ctx != NULL) {
     diag_say(ctx->diag, MESSAGE_KAFKA_REFUSED, ctx->where, "%s", text);
   }
@@ -282,6 +301,7 @@ struct feed *feed_new(struct kafka_source *source, struct source_ctx *ctx) {
   feed->component = mem_strdup(ctx->where->name);
   feed->folder = mem_strdup(ctx->folder);
   feed->timer = loop_timer_new(feed->io->loop, on_timer, feed);
+  feed->commit_timer = loop_timer_new(feed->io->loop, on_commit_timer, feed);
   feed_settings(source, feed->pipeline, feed->component, feed->folder, &feed->settings);
   return feed;
 }
@@ -291,6 +311,7 @@ int feed_open(struct feed *feed, struct kafka_source *source, struct source_ctx 
   struct kafka_settings settings = kafka_collected_settings(&feed->settings);
   feed->source = source;
   feed->ctx = ctx;
+  feed->stopping = false;
   if (kafka_settings_check(feed->io->kafka, &settings, false, err) != 0) return -1;
   for (size_t i = 0; i < feed->n_parts; i++) feed->parts[i].number = PART_UNKNOWN;
   for (uint32_t i = 0; i < source_partition_count(ctx); i++)
@@ -301,11 +322,18 @@ int feed_open(struct feed *feed, struct kafka_source *source, struct source_ctx 
   return 0;
 }
 
+void feed_stop(struct feed *feed) {
+  feed->stopping = true;
+  if (feed->consumer != NULL) feed_group_turn(feed);
+}
+
 void feed_free(struct feed *feed) {
   if (feed == NULL) return;
   feed_reread_end(feed);
+  if (feed->consumer != NULL) feed_commit_last(feed);
   kafka_consumer_free(feed->consumer);
   loop_timer_free(feed->timer);
+  loop_timer_free(feed->commit_timer);
   for (size_t i = 0; i < feed->n_parts; i++) free(feed->parts[i].topic);
   free(feed->parts);
   kafka_collected_fini(&feed->settings);

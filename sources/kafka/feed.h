@@ -80,8 +80,12 @@ struct feed {
   struct kafka_message messages[FEED_POLL_MAX];
   size_t n_messages, next_message;
   bool asking, locating, committing; /* such a request is out */
+  bool stopping;                     /* nothing will be taken any more */
+  int64_t next_commit_us;            /* monotonic: when what is only for people is committed */
+  struct loop_timer *commit_timer;
   struct loop_timer *timer; /* tries again what failed, and asks whether brokers are back */
-  bool down, probing;
+  bool down, doubted;       /* no broker is reached; that may be so: one was lost */
+  bool probing;
   int64_t down_since_us; /* monotonic */
   struct err *failure;   /* the source is over: for take() */
   /* figures */
@@ -95,6 +99,7 @@ struct feed *feed_new(struct kafka_source *source, struct source_ctx *ctx);
 int feed_open(struct feed *feed, struct kafka_source *source, struct source_ctx *ctx,
               struct err *err);
 int feed_take(struct feed *feed, struct take *take, struct err *err);
+void feed_stop(struct feed *feed); /* nothing will be taken any more */
 void feed_free(struct feed *feed); /* NULL is fine */
 
 /* All settings of the consumer, as this source with these names would have them. */
@@ -130,6 +135,8 @@ void feed_part_resume(struct feed *feed, struct feed_part *part);
 void feed_group_turn(struct feed *feed);
 /* All before the position is in the sinks for good. */
 void feed_acknowledged(struct feed *feed, struct feed_part *part, uint64_t position);
+/* All that is left to be committed, before the consumer is freed. */
+void feed_commit_last(struct feed *feed);
 /* The offset that was to be read is not there. */
 void feed_gone(struct feed *feed, const struct kafka_position *gone);
 

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 
 #define TAG "tidemark "
-enum { METADATA_BYTES = 120, FOLDER_BYTES = 17 };
+enum { METADATA_BYTES = 120, FOLDER_BYTES = 17, COMMIT_US = 5000000 };
 
 /* ------------------------------------------------------------------ what the group has */
 
@@ -206,10 +206,10 @@ static void leave_if_done(struct feed *feed, struct feed_part *part) {
   if (part->state == PART_LEAVING && part->committed >= (int64_t)part->next) leave(feed, part);
 }
 
-/* The offset that the group should have of it, or -1: it has. */
-static int64_t to_commit(const struct feed_part *part) {
+/* The offset that the group should have of it now, or -1: it has. */
+static int64_t to_commit(const struct feed_part *part, bool due) {
   if (part->state == PART_MARKING) return (int64_t)part->next;
-  if (part->state != PART_READING && part->state != PART_LEAVING) return -1;
+  if (part->state != PART_LEAVING && (part->state != PART_READING || !due)) return -1;
   uint64_t done = part->acknowledged < part->next ? part->acknowledged : part->next;
   return done > 0 && (int64_t)done > part->committed ? (int64_t)done : -1;
 }
@@ -233,28 +233,69 @@ static void on_commit(void *arg, const struct kafka_position *list, size_t n,
   if (err == NULL) feed_group_turn(feed);
 }
 
+/* Of partitions that stay, seldom: librdkafka gives up all that it has when a commit crosses a
+ * rebalance (an illegal generation), and then they are lost instead of let go of in good order. */
+static bool ordinary_due(struct feed *feed) {
+  int64_t left_us = feed->next_commit_us - clock_mono_us(feed->io->clock);
+  if (left_us <= 0 || feed->stopping) return true;
+  loop_timer_arm(feed->commit_timer, left_us);
+  return false;
+}
+
+struct commits { /* to be sent */
+  struct kafka_position *list;
+  char (*metadata)[METADATA_BYTES];
+  size_t n;
+};
+
+static void commits_put(struct commits *commits, const struct feed *feed,
+                        const struct feed_part *part, int64_t offset) {
+  char *text = commits->metadata[commits->n];
+  bool from = part->state == PART_MARKING && part->was >= 0;
+  int len = from ? snprintf(text, METADATA_BYTES, TAG "%s from %" PRId64, feed->folder, part->was)
+                 : snprintf(text, METADATA_BYTES, TAG "%s", feed->folder);
+  commits->list[commits->n++] =
+      (struct kafka_position){feed_place(part), offset, {text, (size_t)len}};
+}
+
+static struct commits commits_new(const struct feed *feed) {
+  return (struct commits){.list = mem_alloc((feed->n_parts + 1) * sizeof(struct kafka_position)),
+                          .metadata = mem_alloc((feed->n_parts + 1) * METADATA_BYTES)};
+}
+
+static void commits_fini(struct commits *commits) {
+  free(commits->metadata);
+  free(commits->list);
+}
+
 static void commit(struct feed *feed) {
   if (feed->committing) return;
-  struct kafka_position *list = mem_alloc((feed->n_parts + 1) * sizeof *list);
-  char(*metadata)[METADATA_BYTES] = mem_alloc((feed->n_parts + 1) * sizeof *metadata);
-  size_t n = 0;
+  bool due = ordinary_due(feed);
+  struct commits commits = commits_new(feed);
   for (size_t i = 0; i < feed->n_parts; i++) {
     struct feed_part *part = &feed->parts[i];
-    int64_t offset = to_commit(part);
+    int64_t offset = to_commit(part, due);
     if (offset < 0) continue;
     part->committing = offset;
     part->marked = part->state == PART_MARKING;
-    int len =
-        part->marked && part->was >= 0
-            ? snprintf(metadata[n], METADATA_BYTES, TAG "%s from %" PRId64, feed->folder, part->was)
-            : snprintf(metadata[n], METADATA_BYTES, TAG "%s", feed->folder);
-    list[n] = (struct kafka_position){feed_place(part), offset, {metadata[n], (size_t)len}};
-    n++;
+    commits_put(&commits, feed, part, offset);
   }
-  feed->committing = n > 0;
-  if (n > 0) kafka_commit(feed->consumer, list, n, on_commit, feed);
-  free(metadata);
-  free(list);
+  feed->committing = commits.n > 0;
+  if (feed->committing && due) feed->next_commit_us = clock_mono_us(feed->io->clock) + COMMIT_US;
+  if (feed->committing) kafka_commit(feed->consumer, commits.list, commits.n, on_commit, feed);
+  commits_fini(&commits);
+}
+
+/* Who comes next, with another state folder too, begins behind what we had for good. */
+void feed_commit_last(struct feed *feed) {
+  struct commits commits = commits_new(feed);
+  for (size_t i = 0; i < feed->n_parts; i++) {
+    int64_t offset = to_commit(&feed->parts[i], true);
+    if (offset >= 0 && feed->parts[i].state != PART_MARKING)
+      commits_put(&commits, feed, &feed->parts[i], offset);
+  }
+  if (commits.n > 0) kafka_commit_last(feed->consumer, commits.list, commits.n);
+  commits_fini(&commits);
 }
 
 void feed_group_turn(struct feed *feed) {

@@ -222,6 +222,11 @@ static void kafka_metrics(const void *instance, struct metrics *metrics) {
     metrics_put(metrics, METRIC_KAFKA_SOURCE_TROUBLES, troubles[i], (double)feed->troubles[i]);
 }
 
+static void kafka_stop(void *instance) {
+  struct feed *feed = ((struct kafka_source *)instance)->feed;
+  if (feed != NULL) feed_stop(feed);
+}
+
 static void kafka_close(void *instance) {
   struct kafka_source *source = instance;
   feed_free(source->feed);
@@ -244,6 +249,7 @@ const struct source_plugin source_kafka = {
     .reread = kafka_reread,
     .reread_ready = kafka_reread_ready,
     .acknowledged = kafka_acknowledged,
+    .stop = kafka_stop,
     .handover = {.claim = kafka_claim, .adopt = kafka_adopt},
     .metrics = kafka_metrics,
     .close = kafka_close,

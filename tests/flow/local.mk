@@ -66,6 +66,7 @@ TESTS += \
 	tests/flow/510-admin/test.py \
 	tests/flow/511-tap/test.py \
 	tests/flow/600-kafka-sink/test.py \
+	tests/flow/620-kafka-source/test.py \
 	examples/sink-blackhole.yaml \
 	examples/sink-file.yaml \
 	examples/sink-stdout.yaml \

@@ -1,5 +1,5 @@
 # Kafka, on a real broker: broker.py brings it and starts it.
-EXTRA_DIST += tests/kafka/broker.py tests/kafka/pom.xml tests/kafka/README.md tests/kafka/topic.py
+EXTRA_DIST += tests/kafka/broker.py tests/kafka/pom.xml tests/kafka/README.md tests/kafka/topic.py tests/kafka/producer.py
 if HAVE_CMOCKA
 check_PROGRAMS += tests/kafka/test_io_kafka tests/kafka/test_io_kafka_group
 TESTS += tests/kafka/test_io_kafka.sh tests/kafka/test_io_kafka_group.sh

@@ -111,7 +111,10 @@ static void lives(struct run *run) {
     if (run->world.calls_max > 0)
       sim_disk_set_faults(run->world.disk, (struct sim_disk_faults){.fail_at = run->world.calls_max,
                                                                     .fail_is_crash = true});
-    if (world_life(&run->world, &err) == 0) return;
+    if (world_life(&run->world, &err) == 0) { /* what it said to be done is there for good */
+      world_crash(&run->world, SIM_UNSYNCED_DROPPED, drawn);
+      return;
+    }
     if (last) fail_msg("%s\n%s", err.text, run->world.said);
     crashes++;
     world_crash(&run->world, unsynced[drawn % 3], drawn);

@@ -860,6 +860,31 @@ static void commits_of_a_group(void **state) {
   assert_false(b->failed);
 }
 
+/* A commit that was sent before a rebalance and comes behind it. */
+static void a_commit_that_crosses_a_rebalance(void **state) {
+  (void)state;
+  struct life *a = &lives[0], *b = &lives[1];
+  sim_kafka_topic(brokers, "in", 2);
+  life_open(a);
+  life_open(b);
+  join_group(a, "in", NULL, NULL);
+  passes(SECOND_US);
+  a->hold = true;
+  join_group(b, "in", NULL, NULL);
+  struct kafka_position position = {AT("in", 0), 3, slice_of("ours")};
+  while (sim_kafka_members(brokers, "g") < 2)
+    assert_int_equal(loop_wait(b->io.loop, STEP_US, &b->err), 0);
+  kafka_commit(a->consumer, &position, 1, on_positions, a);
+  int before = a->answers;
+  while (a->answers == before) assert_int_equal(loop_wait(a->io.loop, 1, &a->err), 0);
+  if (a->revoked > 0) return; /* it had heard of the rebalance before */
+  assert_true(a->failed && a->err.code == ERR_RETRY);
+  assert_false(sim_kafka_committed(brokers, "g", AT("in", 0), &position));
+  passes(SECOND_US);
+  assert_int_equal(a->lost, 2);
+  assert_int_equal(a->n_mine + b->n_mine, 2);
+}
+
 static void topics_come_and_grow(void **state) {
   (void)state;
   struct life *life = &lives[0];
@@ -1114,6 +1139,7 @@ int main(void) {
       TEST(two_with_one_instance),
       TEST(a_daemon_that_was_stopped),
       TEST(commits_of_a_group),
+      TEST(a_commit_that_crosses_a_rebalance),
       TEST(topics_come_and_grow),
       TEST(a_storm_of_rebalances),
       TEST(the_connection_goes_away),
