@@ -8,6 +8,12 @@ EXTRA_DIST += tests/bench/README.md tests/bench/bench.py tests/bench/w1.yaml tes
 	tests/bench/w3.yaml tests/bench/w4.yaml tests/bench/pause.yaml tests/bench/idle.yaml \
 	tests/bench/intake.py tests/bench/http-w1.yaml tests/bench/http-w3.yaml tests/bench/tail-w1.yaml \
 	tests/bench/tail-delay.yaml
+EXTRA_PROGRAMS += tests/bench/kafka_load
+tests_bench_kafka_load_SOURCES = tests/bench/kafka_load.c
+tests_bench_kafka_load_CFLAGS = $(AM_CFLAGS) $(RDKAFKA_CFLAGS)
+tests_bench_kafka_load_LDADD = $(RDKAFKA_LIBS)
+EXTRA_DIST += tests/bench/kafka.py tests/bench/k1.yaml tests/bench/k3.yaml tests/bench/k3-latency.yaml \
+	tests/bench/peers/streams/pom.xml tests/bench/peers/streams/K3.java
 CLEANFILES += $(EXTRA_PROGRAMS)
 
 # Builds with sanitizers measure the sanitizers.
@@ -20,4 +26,7 @@ bench: tidemark$(EXEEXT) tests/bench/gen$(EXEEXT) tests/bench/bare$(EXEEXT)
 bench-intake: tidemark$(EXEEXT) tests/bench/gen$(EXEEXT) tests/bench/http_load$(EXEEXT)
 	@$(BENCH_ABLE)
 	$(BENCH_RUN)/intake.py" ./tidemark ./tests/bench/gen ./tests/bench/http_load
-.PHONY: bench bench-intake
+bench-kafka: tidemark$(EXEEXT) tests/bench/gen$(EXEEXT) tests/bench/kafka_load$(EXEEXT)
+	@$(BENCH_ABLE)
+	$(BENCH_RUN)/kafka.py" ./tidemark ./tests/bench/gen ./tests/bench/kafka_load
+.PHONY: bench bench-intake bench-kafka
