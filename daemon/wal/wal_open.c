@@ -207,8 +207,7 @@ static int settle(struct wal *wal, const struct ending *ending, struct err *err)
     uint64_t from = WAL_SEGMENT_HEADER_BYTES;
     uint64_t to = seq == ending->seq ? ending->offset : segment_bytes;
     if (ending->synced_lsn / segment_bytes == seq) from = ending->synced_lsn % segment_bytes;
-    if (ending->synced_lsn / segment_bytes > seq || wal->sync == WAL_SYNC_NEVER || ending->marked)
-      from = to;
+    if (ending->synced_lsn / segment_bytes > seq || wal->sync == WAL_SYNC_NEVER) from = to;
     if (wal_writer_refresh(&wal->writer, seq, from, to, err) != 0) return -1;
   }
   /* It may also have died between giving a segment its name and syncing the folder. */

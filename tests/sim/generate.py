@@ -16,11 +16,11 @@ CHANGED = (*FIELDS, "nowhere")  # some field is gone, and naming it would be an 
 CLOSED = ("id", "k", "v", "w", "r", "z")  # there is no other
 SETTINGS = {
     "workers": [1, 2, 3],
-    "epoch.bytes": ["200", "1KiB", "2KiB", "16KiB", "1MiB"],
+    "epoch.bytes": ["200", "500", "1KiB", "2KiB", "16KiB", "1MiB"],
     "epoch.records": [0, 0, 1, 7, 50],
     "epoch.age": ["0s", "5ms", "50ms"],
     "epoch.linger": ["0s", "0s", "10ms"],
-    "checkpoint.interval": ["1ms", "3ms", "20ms", "1s", "10s"],
+    "checkpoint.interval": ["1ms", "1ms", "3ms", "3ms", "20ms", "10s"],
     "log.sync": ["always", "interval", "never"],
     "log.sync_interval": ["1ms", "5ms", "50ms"],
 }
@@ -30,7 +30,7 @@ def settings(rng, delivery):
     chosen = {"delivery": delivery, "state": {"dir": "/state"}, "shards": rng.choice([1, 2, 4, 16])}
     for name, values in SETTINGS.items():
         group, _, option = name.partition(".")
-        if rng.random() < 0.8:
+        if rng.random() < 0.9:
             if option:
                 chosen.setdefault(group, {})[option] = rng.choice(values)
             else:
