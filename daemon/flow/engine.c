@@ -287,7 +287,10 @@ static void log_watch(struct engine *engine) {
   struct err err;
   if (wal_failed(engine->wal, &err) != 0) {
     engine_fail(engine, &err);
-    return;
+  } else if (engine->log_is_new && engine->opened &&
+             wal_synced_lsn(engine->wal) > wal_begin_lsn(engine->wal)) {
+    engine->log_is_new = false;
+    if (state_dir_set_in_force(engine, &err) != 0) engine_fail(engine, &err);
   }
 }
 
@@ -438,6 +441,7 @@ static int opened(struct engine *engine, struct err *err) {
   engine->opened = true;
   if (engine_recover_opened(engine, err) != 0) return -1;
   if (state_dir_keep_config(engine, err) != 0) return -1;
+  if (!engine->log_is_new && state_dir_set_in_force(engine, err) != 0) return -1;
   number_append(engine, LOG_CONFIG, engine->graph->pipeline->id);
   return 0;
 }
@@ -447,6 +451,7 @@ static int open_all(struct engine *engine, struct err *err) {
   uint64_t log_id = 0;
   bool used = false;
   if (state_dir_open(engine, &log_id, &used, err) != 0) return -1;
+  engine->log_is_new = !used;
   snprintf(engine->folder, sizeof engine->folder, "%016" PRIx64, log_id);
   struct wal_options options = {.dir = engine->log_dir,
                                 .pipeline = settings->name,

@@ -132,9 +132,10 @@ struct engine {
   struct diag_where where;
   enum engine_state state;
   struct err error;
-  bool opened;         /* all sinks are open, and what follows upon that is done */
-  bool catching_up;    /* opened to finish what its configuration began, not to begin anything */
-  bool stopping;       /* a record said stop: error says which; what came before is finished */
+  bool opened;      /* all sinks are open, and what follows upon that is done */
+  bool log_is_new;  /* nothing of it is on the disk yet, and the folder does not say that it is */
+  bool catching_up; /* opened to finish what its configuration began, not to begin anything */
+  bool stopping;    /* a record said stop: error says which; what came before is finished */
   uint64_t stop_epoch; /* taken back, with all that follow */
   bool drained_logged;
   uint64_t foreign_config; /* of ENGINE_FOREIGN */
@@ -332,6 +333,8 @@ void sink_meters_delivered(struct engine_sink *sink, const struct sink_batch *ba
 int state_dir_open(struct engine *engine, uint64_t *log_id, bool *used, struct err *err);
 /* Writes the configuration down, so that its epochs can be run again by the next one's start. */
 int state_dir_keep_config(struct engine *engine, struct err *err);
+/* Says that it runs, and that there is a log. */
+int state_dir_set_in_force(struct engine *engine, struct err *err);
 void state_dir_close(struct engine *engine);
 
 #endif

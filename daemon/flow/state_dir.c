@@ -162,6 +162,15 @@ char *state_dir_config_path(const char *state_dir, uint64_t id) {
   return mem_printf("%s/config-%016" PRIx64 ".yaml", state_dir, id);
 }
 
+int state_dir_set_in_force(struct engine *engine, struct err *err) {
+  char id[24];
+  snprintf(id, sizeof id, "%016" PRIx64 "\n", engine->graph->pipeline->id);
+  char *path = mem_printf("%s/in-force", engine->state_dir);
+  int result = file_write(engine, path, slice_of(id), err);
+  free(path);
+  return result;
+}
+
 int state_dir_keep_config(struct engine *engine, struct err *err) {
   struct disk *disk = engine->io->disk;
   char *path = state_dir_config_path(engine->state_dir, engine->graph->pipeline->id);
@@ -176,13 +185,6 @@ int state_dir_keep_config(struct engine *engine, struct err *err) {
     buf_fini(&text);
   }
   free(path);
-  if (result == 0) {
-    char id[24];
-    snprintf(id, sizeof id, "%016" PRIx64 "\n", engine->graph->pipeline->id);
-    path = mem_printf("%s/in-force", engine->state_dir);
-    result = file_write(engine, path, slice_of(id), err);
-    free(path);
-  }
   return result == 0 ? configs_clean(engine, err) : -1;
 }
 

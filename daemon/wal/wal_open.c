@@ -4,7 +4,8 @@
  * to entry to the first place that holds none; look behind it for proof of damage (wal_format.h);
  * cut what a crash has left there; make sure that all before it is on the disk (the process before
  * may have died between writing and syncing, and what is read here will be acted upon). Read-only
- * opening stops before the cut. */
+ * opening stops before the cut. A log that is new has no segment yet: the first one is filled with
+ * zeros on the log's thread, like all others, while whoever opened it goes on. */
 #include "daemon/base/mem.h"
 #include "daemon/wal/wal_impl.h"
 
@@ -281,10 +282,7 @@ static int open_folder(struct wal *wal, const struct wal_options *options, struc
   } else {
     if (make_new(wal, options, err) != 0) return -1;
   }
-  if (take_spares(wal, folder, err) != 0) return -1;
-  while (folder->n_segments == 0 && wal->writer.last_seq == 0)
-    if (wal_writer_ready_step(&wal->writer, err) != 0) return -1;
-  return 0;
+  return take_spares(wal, folder, err);
 }
 
 int wal_open(struct wal **opened, struct io *io, const struct wal_options *options,
