@@ -260,7 +260,8 @@ static void reload_turn(struct supervisor *supervisor) {
   if (supervisor->next == NULL) {
     bool busy = supervisor->draining;
     for (size_t i = 0; i < supervisor->n; i++) busy |= supervisor->list[i]->catching_up;
-    if (supervisor->wanted && !busy) begin(supervisor);
+    /* The last one that ran has failed: a reload does not begin it again. */
+    if (supervisor->wanted && !busy && supervisor->n > 0) begin(supervisor);
     if (supervisor->next == NULL) return;
   }
   for (size_t i = 0; i < supervisor->n; i++) {

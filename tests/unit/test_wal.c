@@ -297,6 +297,33 @@ static void segments_are_made_ready_and_used_again(void **state) {
   world_end(&world);
 }
 
+static size_t files_of(struct world *world) {
+  char **names;
+  size_t n_names;
+  assert_int_equal(disk_list(world->disk, WORLD_DIR, &names, &n_names, &world->err), 0);
+  free(names);
+  return n_names;
+}
+
+/* Filling its first segment is not waited for; what is appended meanwhile is. */
+static void a_new_log_is_open_at_once(void **state) {
+  (void)state;
+  struct world world;
+  world_start(&world);
+  uint64_t before = sim_disk_calls(world.disk);
+  world_open(&world);
+  assert_in_range(sim_disk_calls(world.disk) - before, 1, 8);
+  append(world.wal, 0, 100);
+  assert_int_equal(wal_synced_lsn(world.wal), FIRST_LSN);
+  world_settle(&world);
+  assert_true(wal_synced_lsn(world.wal) == wal_end_lsn(world.wal));
+  assert_true(files_of(&world) >= 1);
+  world_crash(&world, SIM_UNSYNCED_DROPPED, NULL);
+  world_open(&world);
+  assert_int_equal(read_all(&world, 0, 0), 1);
+  world_end(&world);
+}
+
 static void a_busy_log_makes_segments_ready(void **state) {
   (void)state;
   struct world world;
@@ -713,6 +740,7 @@ int main(void) {
       cmocka_unit_test(an_idle_log_syncs_at_once_a_busy_one_in_groups),
       cmocka_unit_test(never_means_written_in_order),
       cmocka_unit_test(segments_are_made_ready_and_used_again),
+      cmocka_unit_test(a_new_log_is_open_at_once),
       cmocka_unit_test(a_busy_log_makes_segments_ready),
       cmocka_unit_test(torn_last_record_is_cut),
       cmocka_unit_test(what_was_cut_never_comes_back),
