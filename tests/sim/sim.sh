@@ -13,7 +13,7 @@ if [ -n "${SOAK:-}" ]; then
 elif [ -n "${SEED:-}" ]; then
   set -- --seeds "$SEED" 1 --keep
 else
-  set -- --seeds 1 "${SEEDS:-400}"
+  set -- --seeds 1 "${SEEDS:-300}"
 fi
 mkdir -p "$folder" || exit 99
 python3 -B "$here/run.py" "$program" "$folder" "$@"
